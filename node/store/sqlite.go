@@ -1,0 +1,246 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+
+	"modernc.org/sqlite"
+)
+
+// This file is the only one that knows which database is below: how it is
+// opened, how it begins, commits and rolls back, and what its errors mean.
+
+const databaseFile = "store.db"
+
+// Pragmas of every connection. page_size only matters when the file is made.
+var pragmas = []string{
+	"page_size=4096", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON",
+	"foreign_keys=ON", "busy_timeout=5000", "temp_store=MEMORY", "trusted_schema=OFF",
+}
+
+const (
+	sqlBegin    = "BEGIN"
+	sqlBeginNow = "BEGIN IMMEDIATE"
+	sqlCommit   = "COMMIT"
+	sqlRollback = "ROLLBACK"
+	sqlSave     = "SAVEPOINT one"
+	sqlRelease  = "RELEASE one"
+	sqlUndo     = "ROLLBACK TO one"
+)
+
+// conn is one connection with its prepared statements. One goroutine at a time.
+//
+// It drives the driver's own interfaces, without the pool, the locks and the
+// conversions of database/sql in between: every statement of this package is
+// prepared once per connection and stays so.
+type conn struct {
+	raw   driver.Conn
+	stmts map[string]*stmt
+}
+
+type stmt struct {
+	driver.Stmt
+	exec  driver.StmtExecContext
+	query driver.StmtQueryContext
+	args  []driver.NamedValue
+}
+
+// openConn opens the database file, making it if it is missing.
+func openConn(file string, extra ...string) (*conn, error) {
+	q := url.Values{"_pragma": append(append([]string{}, pragmas...), extra...)}
+	dsn := (&url.URL{Scheme: "file", Path: file, RawQuery: q.Encode()}).String()
+	raw, err := (&sqlite.Driver{}).Open(dsn)
+	if err != nil {
+		return nil, databaseFault("opening the database", err)
+	}
+	return &conn{raw: raw, stmts: map[string]*stmt{}}, nil
+}
+
+func (c *conn) close() error {
+	for _, s := range c.stmts {
+		_ = s.Close() // the connection is going away
+	}
+	return c.raw.Close()
+}
+
+func (c *conn) prepare(sql string, args []any) (*stmt, error) {
+	s := c.stmts[sql]
+	if s == nil {
+		raw, err := c.raw.Prepare(sql)
+		if err != nil {
+			return nil, databaseFault("preparing a statement", err)
+		}
+		s = &stmt{Stmt: raw}
+		s.exec, _ = raw.(driver.StmtExecContext)
+		s.query, _ = raw.(driver.StmtQueryContext)
+		if s.exec == nil || s.query == nil {
+			return nil, errors.New("the database driver cannot run prepared statements")
+		}
+		c.stmts[sql] = s
+	}
+	s.args = s.args[:0]
+	for i, a := range args {
+		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: a})
+	}
+	return s, nil
+}
+
+// exec runs a statement and returns how many rows it changed. Arguments are
+// int64, string, []byte or nil.
+func (c *conn) exec(sql string, args ...any) (int64, error) {
+	s, err := c.prepare(sql, args)
+	if err != nil {
+		return 0, err
+	}
+	res, err := s.exec.ExecContext(context.Background(), s.args)
+	clear(s.args)
+	if err != nil {
+		return 0, databaseFault("writing to the database", err)
+	}
+	n, err := res.RowsAffected()
+	return n, err
+}
+
+// row is one row of an answer; it is valid until the callback returns, its
+// strings and blobs for ever.
+type row []driver.Value
+
+func (r row) int(i int) int64 {
+	n, _ := r[i].(int64)
+	return n
+}
+
+func (r row) uint(i int) uint64 { return uint64(r.int(i)) }
+
+func (r row) text(i int) string {
+	s, _ := r[i].(string)
+	return s
+}
+
+func (r row) blob(i int) []byte {
+	b, _ := r[i].([]byte)
+	return b
+}
+
+// hash copies a 32-byte blob into h and reports whether it had that length.
+func (r row) hash(i int, h *[32]byte) bool {
+	return copy(h[:], r.blob(i)) == 32
+}
+
+var errStop = errors.New("stop")
+
+// each calls f with every row of the answer until f fails or returns errStop.
+func (c *conn) each(sql string, f func(row) error, args ...any) (err error) {
+	s, err := c.prepare(sql, args)
+	if err != nil {
+		return err
+	}
+	rows, err := s.query.QueryContext(context.Background(), s.args)
+	clear(s.args)
+	if err != nil {
+		return databaseFault("reading the database", err)
+	}
+	defer func() {
+		if cerr := rows.Close(); err == nil && cerr != nil {
+			err = databaseFault("reading the database", cerr)
+		}
+	}()
+	r := make(row, len(rows.Columns()))
+	for {
+		if err := rows.Next(r); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return databaseFault("reading the database", err)
+		}
+		if err := f(r); err == errStop {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// one calls f with the first row and reports whether there was one.
+func (c *conn) one(sql string, f func(row) error, args ...any) (bool, error) {
+	found := false
+	err := c.each(sql, func(r row) error {
+		found = true
+		if err := f(r); err != nil {
+			return err
+		}
+		return errStop
+	}, args...)
+	return found, err
+}
+
+// number returns the single integer that a statement answers with, 0 if none.
+func (c *conn) number(sql string, args ...any) (n int64, err error) {
+	_, err = c.one(sql, func(r row) error { n = r.int(0); return nil }, args...)
+	return n, err
+}
+
+// script runs several statements, as migrations are.
+func (c *conn) script(sql string) error {
+	x, ok := c.raw.(driver.ExecerContext)
+	if !ok {
+		return errors.New("the database driver cannot run scripts")
+	}
+	if _, err := x.ExecContext(context.Background(), sql, nil); err != nil {
+		return databaseFault("migrating the database", err)
+	}
+	return nil
+}
+
+// checkpoint moves the write-ahead log into the database file and empties it.
+// It reports false when a reader still needs the log.
+func (c *conn) checkpoint() (bool, error) {
+	busy, err := c.number("PRAGMA wal_checkpoint(TRUNCATE)")
+	return busy == 0, err
+}
+
+// verify runs the database's own check of its pages and indexes.
+func (c *conn) verify() error {
+	said := ""
+	_, err := c.one("PRAGMA integrity_check(1)", func(r row) error { said = r.text(0); return nil })
+	if err != nil {
+		return err
+	}
+	if said != "ok" {
+		return corrupt(fmt.Errorf("integrity check: %s", said))
+	}
+	return nil
+}
+
+// Primary result codes of SQLite, https://www.sqlite.org/rescode.html
+const (
+	codeBusy    = 5
+	codeLocked  = 6
+	codeIO      = 10
+	codeCorrupt = 11
+	codeFull    = 13
+	codeNotADB  = 26
+)
+
+// databaseFault turns an error of the driver into a fault.
+func databaseFault(doing string, err error) error {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return broken(fmt.Errorf("%s: %w", doing, err))
+	}
+	err = fmt.Errorf("%s: %w", doing, err)
+	switch se.Code() & 0xff {
+	case codeBusy, codeLocked:
+		return busy(err)
+	case codeFull:
+		return full(err)
+	case codeIO:
+		return unreadable(err)
+	case codeCorrupt, codeNotADB:
+		return corrupt(err)
+	}
+	return broken(err)
+}

@@ -1,0 +1,226 @@
+// Package store keeps what a node knows on disk: the sealed versions of records
+// and their search values, the entries of the hospital's log, tiles, wrapped
+// data keys, slips, passkeys, invitations, locators, and the marks that wait
+// for a seal.
+//
+// # What is promised
+//
+// When Update returns nil, everything its function wrote is on disk and
+// survives the loss of power. When it returns an error, nothing of it is there,
+// with one exception: if the machine dies between the disk's answer and ours,
+// the write may turn out to be there after all, as with any database.
+//
+// Updates of many callers share one transaction and one flush (group commit).
+// They are run one after the other, in the order in which they commit, each
+// seeing what the ones before it wrote.
+//
+// # Trust
+//
+// A thief of the file sees who is a patient here (local ids), resource types
+// and ids, clinical codes and dates that searches need, and times; he sees no
+// body: those are sealed under keys that are wrapped by a key that is not here.
+// A forger who edits the file is caught by the log (cairn/node/evidence): the
+// store itself does not detect a change that the database finds well formed.
+package store
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"cairn/node/fault"
+)
+
+// Options tune a store. The zero value is good for one hospital.
+type Options struct {
+	// ReserveBytes is the free disk space below which writes are refused with
+	// fault.Full, so that the rest of the node keeps room to stop cleanly.
+	// 0 means no reserve.
+	ReserveBytes int64
+	// Readers is the number of connections for View; 0 means twice the number
+	// of processors, between 2 and 8.
+	Readers int
+	// CacheBytes is the page cache of the writer; each reader has a quarter.
+	// 0 means 16 MiB.
+	CacheBytes int64
+}
+
+// Store is an open store. Its methods may be called from any goroutine.
+type Store struct {
+	dir     string
+	lock    *os.File
+	writer  *writer
+	readers chan *conn
+	reading int
+	closing chan struct{}
+	once    sync.Once
+	err     error
+}
+
+// Open opens the store in dir, making dir and the database if they are missing
+// and bringing an older schema up to date.
+//
+// It fails with fault.Busy (store.in-use) when another process has it open, with
+// fault.Unsupported (store.schema-newer) when a newer program wrote it, and with
+// fault.Broken (store.corrupt) when the file is not a sound database.
+func Open(dir string, o Options) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the store: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: dir, lock: lock, closing: make(chan struct{})}
+	if err := s.connect(o); err != nil {
+		s.disconnect()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) connect(o Options) error {
+	if o.Readers <= 0 {
+		o.Readers = max(2, min(8, 2*runtime.GOMAXPROCS(0)))
+	}
+	if o.CacheBytes <= 0 {
+		o.CacheBytes = 16 << 20
+	}
+	file := filepath.Join(s.dir, databaseFile)
+	c, err := openConn(file, cachePragma(o.CacheBytes))
+	if err != nil {
+		return err
+	}
+	s.writer = &writer{c: c, queue: make(chan *job, queueLength), space: space{dir: s.dir, reserve: o.ReserveBytes}}
+	if err := migrate(c); err != nil {
+		return err
+	}
+	if err := s.writer.reload(); err != nil {
+		return err
+	}
+	s.readers = make(chan *conn, o.Readers)
+	for range o.Readers {
+		r, err := openConn(file, cachePragma(o.CacheBytes/4), "query_only=ON")
+		if err != nil {
+			return err
+		}
+		s.reading++
+		s.readers <- r
+	}
+	s.writer.stopped = make(chan struct{})
+	go s.writer.run(s.closing)
+	return nil
+}
+
+func cachePragma(bytes int64) string { return fmt.Sprintf("cache_size=-%d", bytes>>10) }
+
+// Close answers what is queued, stops, and gives the data directory free. It
+// waits for running Views.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		close(s.closing)
+		<-s.writer.stopped
+		s.err = s.disconnect()
+	})
+	return s.err
+}
+
+func (s *Store) disconnect() error {
+	var first error
+	keep := func(err error) {
+		if first == nil {
+			first = err
+		}
+	}
+	for range s.reading {
+		keep((<-s.readers).close())
+	}
+	if s.writer != nil {
+		keep(s.writer.c.close())
+	}
+	keep(s.lock.Close())
+	return first
+}
+
+// View runs f on a snapshot: f sees one committed state, whatever is written
+// meanwhile. It must not keep v, and should be short, because the write-ahead
+// log cannot be emptied while a View runs.
+func (s *Store) View(ctx context.Context, f func(v *View) error) error {
+	select {
+	case <-s.closing:
+		return closed()
+	default:
+	}
+	var c *conn
+	select {
+	case c = <-s.readers:
+	case <-ctx.Done():
+		return fault.As(ctx.Err())
+	case <-s.closing:
+		return closed()
+	}
+	defer func() { s.readers <- c }()
+	if _, err := c.exec(sqlBegin); err != nil {
+		return err
+	}
+	defer func() { _, _ = c.exec(sqlRollback) }() // it wrote nothing
+	return f(&View{c: c, ctx: ctx})
+}
+
+// View reads. Its methods answer with fault.NotFound where one thing is asked
+// for and there is none.
+type View struct {
+	c   *conn
+	ctx context.Context
+}
+
+// Tx reads and writes within one Update.
+type Tx struct {
+	View
+	w *writer
+}
+
+// Checkpoint moves the write-ahead log into the database file and empties it,
+// so that what was deleted is in neither file. It fails with fault.Busy while a
+// View is running that began before the deletion.
+func (s *Store) Checkpoint(ctx context.Context) error {
+	return s.writer.do(ctx, s.closing, &job{alone: func(c *conn) error {
+		ok, err := c.checkpoint()
+		if err == nil && !ok {
+			err = busy(fmt.Errorf("a reader holds the write-ahead log"))
+		}
+		return err
+	}})
+}
+
+// Verify runs the database's own check of pages and indexes and returns what is
+// wrong first.
+func (s *Store) Verify(ctx context.Context) error {
+	return s.View(ctx, func(v *View) error { return v.c.verify() })
+}
+
+// Size returns the number of committed log entries.
+func (s *Store) Size() uint64 { return s.writer.size.Load() }
+
+// Stats counts what the writer did since Open.
+type Stats struct {
+	Updates uint64 // answered without an error
+	Groups  uint64 // transactions that committed, each with one flush
+}
+
+// Stats returns the writer's counters.
+func (s *Store) Stats() Stats {
+	return Stats{Updates: s.writer.updates.Load(), Groups: s.writer.groups.Load()}
+}
+
+type counters struct {
+	size, updates, groups atomic.Uint64
+}

@@ -1,0 +1,253 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"cairn/node/fault"
+)
+
+const (
+	queueLength = 1024                  // updates that may wait before callers block
+	groupLength = 512                   // updates that share one flush at most
+	groupTime   = 20 * time.Millisecond // after which a group stops taking more
+)
+
+// writer is the one goroutine that writes. It takes whatever waits, runs it in
+// one transaction, each update under a savepoint, flushes once, then answers.
+type writer struct {
+	counters
+	queue   chan *job
+	stopped chan struct{}
+
+	// Owned by the writer's goroutine.
+	c     *conn
+	space space
+	next  uint64 // index of the next log entry
+	spoil error  // what went wrong below the running update, sticky
+	group []*job
+}
+
+// The life of a job: it waits until either the writer takes it or its caller
+// gives up, whichever is first.
+const (
+	jobWaiting int32 = iota
+	jobTaken
+	jobGivenUp
+)
+
+type job struct {
+	f     func(*Tx) error
+	alone func(*conn) error // instead of f: runs outside any transaction
+	state atomic.Int32
+	err   error
+	done  chan struct{}
+}
+
+// Update runs f with everything it reads and writes in one transaction and
+// returns when that is durable. If f fails or panics, what it wrote is undone
+// and its error returned, and other updates of the same group are not affected.
+//
+// f runs on the writer's goroutine, while all other writers wait: it should
+// prepare nothing, call nothing slow, and never call Update. It runs at most
+// once. When ctx ends before f has begun, f never runs; once it has begun,
+// Update waits for the outcome.
+func (s *Store) Update(ctx context.Context, f func(tx *Tx) error) error {
+	return s.writer.do(ctx, s.closing, &job{f: f})
+}
+
+func (w *writer) do(ctx context.Context, closing <-chan struct{}, j *job) error {
+	j.done = make(chan struct{})
+	select {
+	case <-closing:
+		return closed()
+	default:
+	}
+	select {
+	case w.queue <- j:
+	case <-ctx.Done():
+		return fault.As(ctx.Err())
+	case <-closing:
+		return closed()
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+	case <-w.stopped:
+	}
+	if j.state.CompareAndSwap(jobWaiting, jobGivenUp) {
+		if ctx.Err() != nil {
+			return fault.As(ctx.Err())
+		}
+		return closed()
+	}
+	<-j.done
+	return j.err
+}
+
+func (w *writer) run(closing <-chan struct{}) {
+	defer close(w.stopped)
+	for {
+		select {
+		case j := <-w.queue:
+			w.take(j)
+		case <-closing:
+			w.drain()
+			return
+		}
+	}
+}
+
+// drain answers what was queued before Close.
+func (w *writer) drain() {
+	for {
+		select {
+		case j := <-w.queue:
+			w.take(j)
+		default:
+			return
+		}
+	}
+}
+
+func (w *writer) take(j *job) {
+	if j.alone == nil {
+		w.commitGroup(j)
+		return
+	}
+	if j.state.CompareAndSwap(jobWaiting, jobTaken) {
+		j.err = j.alone(w.c)
+		close(j.done)
+	}
+}
+
+// commitGroup runs first and whatever else is waiting, commits, and answers.
+func (w *writer) commitGroup(first *job) {
+	start := time.Now()
+	err := w.space.check(start)
+	if err == nil {
+		_, err = w.c.exec(sqlBeginNow)
+	}
+	var after *job
+	for j := first; j != nil; {
+		if err == nil {
+			err = w.runJob(j)
+		} else if j.state.CompareAndSwap(jobWaiting, jobTaken) {
+			w.group = append(w.group, j)
+		}
+		j = nil
+		if len(w.group) < groupLength && time.Since(start) < groupTime {
+			j, after = w.another()
+		}
+	}
+	if err == nil {
+		_, err = w.c.exec(sqlCommit)
+	}
+	w.answer(err)
+	if after != nil {
+		w.take(after)
+	}
+}
+
+// another returns the next waiting update without blocking; a job that must run
+// alone comes back as the second value.
+func (w *writer) another() (update, alone *job) {
+	select {
+	case j := <-w.queue:
+		if j.alone != nil {
+			return nil, j
+		}
+		return j, nil
+	default:
+		return nil, nil
+	}
+}
+
+// runJob runs one update under a savepoint. The error it returns is one that
+// has cost the whole transaction; the update's own error stays in the job.
+func (w *writer) runJob(j *job) error {
+	if !j.state.CompareAndSwap(jobWaiting, jobTaken) {
+		return nil
+	}
+	w.group = append(w.group, j)
+	if _, err := w.c.exec(sqlSave); err != nil {
+		return err
+	}
+	before := w.next
+	w.spoil = nil
+	if j.err = w.call(j.f); j.err == nil {
+		j.err = w.spoil
+	}
+	if j.err != nil {
+		w.next = before
+		if _, err := w.c.exec(sqlUndo); err != nil {
+			return cmp.Or(w.spoil, err)
+		}
+	}
+	_, err := w.c.exec(sqlRelease)
+	return err
+}
+
+// exec runs a statement for an update. After one that the database could not
+// carry out, no other of the same update runs: the transaction may be gone, and
+// then each would commit by itself.
+func (tx *Tx) exec(sql string, args ...any) (int64, error) {
+	if tx.w.spoil != nil {
+		return 0, tx.w.spoil
+	}
+	n, err := tx.c.exec(sql, args...)
+	tx.w.spoil = err
+	return n, err
+}
+
+func (w *writer) call(f func(*Tx) error) (err error) {
+	tx := &Tx{View: View{c: w.c, ctx: context.Background()}, w: w}
+	defer func() {
+		tx.c, tx.w = nil, nil
+		if p := recover(); p != nil {
+			err = fault.Wrap(fault.Broken, "store.panic", "Something went wrong on our side, so nothing was saved.",
+				fmt.Errorf("panic in an update: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return f(tx)
+}
+
+// answer tells every caller of the group how it ended. A failed group is rolled
+// back and what the writer remembers of the log is read again.
+func (w *writer) answer(err error) {
+	if err != nil {
+		_, _ = w.c.exec(sqlRollback) // fails if the database has rolled back by itself
+		if rerr := w.reload(); rerr != nil {
+			err = rerr
+		}
+	} else {
+		w.size.Store(w.next)
+		w.groups.Add(1)
+	}
+	for i, j := range w.group {
+		if err != nil {
+			j.err = err
+		} else if j.err == nil {
+			w.updates.Add(1)
+		}
+		w.group[i] = nil
+		close(j.done)
+	}
+	w.group = w.group[:0]
+}
+
+// reload reads the next log index from the database.
+func (w *writer) reload() error {
+	n, err := w.c.number("SELECT max(idx) + 1 FROM entry")
+	if err != nil {
+		return err
+	}
+	w.next = uint64(n)
+	w.size.Store(w.next)
+	return nil
+}
