@@ -3,6 +3,7 @@ package consent
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"cairn/fhir/resource"
 )
@@ -47,7 +48,7 @@ type scope struct {
 	labels        []Coding
 	dates         Span
 	data          []Datum
-	path          string
+	what          string               // the records that it is about, in plain words
 	codesOf       [Deny + 1]string // what Decision.Rule says, by outcome
 }
 
@@ -118,7 +119,7 @@ func (p *program) flatten(r *Rule, path string, depth uint8) {
 // lower turns one rule into what the evaluator uses.
 func lower(r *Rule, path string, depth uint8) provision {
 	s := &scope{
-		types: r.Types, classes: r.Classes, codes: r.Codes, dates: r.DataPeriod.open(), data: r.Data, path: path,
+		types: r.Types, classes: r.Classes, codes: r.Codes, dates: r.DataPeriod.open(), data: r.Data, what: r.what(),
 		codesOf: [...]string{NotPermitted: "consent.not-permitted:" + path, Permit: "consent.permit:" + path, Deny: "consent.deny:" + path},
 	}
 	p := provision{says: r.Says, depth: depth, unclear: r.unclear, period: r.Period.open(), parties: r.Actors, scope: s}
@@ -258,4 +259,17 @@ type Rule struct {
 	Rules      []Rule   // exceptions
 	Unclear    []string // elements of the Consent that cannot be evaluated
 	unclear    aspect
+}
+
+// Organisation returns the member id of the organisation that the party is or
+// belongs to, given the custodian's.
+func (p *Party) Organisation(custodian string) string {
+	if p.Type == "Organization" {
+		return p.Ref
+	}
+	if local(p.Ref) {
+		return custodian
+	}
+	member, _, _ := strings.Cut(p.Ref, "/")
+	return member
 }

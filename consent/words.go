@@ -1,0 +1,229 @@
+package consent
+
+import (
+	"strings"
+	"time"
+
+	"cairn/fhir/resource"
+)
+
+// Words are a rule in plain English, each part ready to stand in a sentence.
+type Words struct {
+	Who  string // "East Hospital (east)"; "everyone" if the rule names nobody
+	Do   string // "read"
+	Why  string // "treatment"; "any reason"
+	What string // "laboratory results"; "all records"
+	When string // "until the end of 31 December 2026 (UTC)"; "" without a period
+}
+
+// Words returns what the rule itself says, without its exceptions. Names come
+// from the Consent and always stand beside the id that counts.
+func (r *Rule) Words() Words {
+	w := Words{Who: "everyone", Do: "read, use, share and change", Why: "any reason", What: r.what(), When: r.Period.words()}
+	if len(r.Actors) > 0 {
+		w.Who = phrase(r.Actors, (*Party).words)
+	}
+	if len(r.Actions) > 0 {
+		w.Do = phrase(r.Actions, func(a *Action) string { return actionWords[*a] })
+	}
+	if len(r.Purposes) > 0 {
+		w.Why = phrase(r.Purposes, func(c *Coding) string { return c.words(purposeWords) })
+	}
+	return w
+}
+
+// what returns the records that the rule is about.
+func (r *Rule) what() string {
+	var parts []string
+	add := func(lead, text string) {
+		if text != "" {
+			parts = append(parts, lead+text)
+		}
+	}
+	types := append(each(r.Types, func(t *string) string { return known(typeWords, *t) }), each(r.Classes, func(c *Coding) string { return c.words(nil) })...)
+	switch {
+	case len(types) > 0:
+		add("", join(types))
+	case len(r.Codes) == 0:
+		parts = append(parts, "all records")
+	}
+	add(when(len(types) > 0, "only "), phrase(r.Codes, func(c *Coding) string { return c.words(categoryWords) }))
+	add("marked ", phrase(r.Labels, func(c *Coding) string { return r.labelWords(c) }))
+	add("dated ", r.DataPeriod.words())
+	add("only ", phrase(r.Data, (*Datum).words))
+	if len(r.Unclear) > 0 {
+		parts = append(parts, "with a condition that this hospital cannot check")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// String returns the filter in plain words.
+func (f Filter) String() string {
+	switch {
+	case f.Everything():
+		return "everything"
+	case f.Nothing():
+		return "nothing"
+	}
+	var b strings.Builder
+	if f.implicit && f.near().by == nil {
+		b.WriteString("everything the policy allows")
+	}
+	for i := range f.live {
+		l := &f.live[i]
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(strings.Repeat("exception: ", int(l.depth)))
+		b.WriteString(map[Outcome]string{Permit: "yes to ", Deny: "no to "}[l.provision.says])
+		b.WriteString(l.provision.what)
+	}
+	return b.String()
+}
+
+func (p *Party) words() string {
+	name := p.Ref
+	if p.Name != "" {
+		name = p.Name + " (" + p.Ref + ")"
+	}
+	if p.Role != "" {
+		name = "the role " + p.Role + " at " + name
+	}
+	return name
+}
+
+func (d *Datum) words() string {
+	switch d.Meaning {
+	case "authoredby":
+		return "what " + d.Reference + " made"
+	case "instance":
+		return "the record " + d.Reference
+	}
+	return d.Reference + " and what belongs to it"
+}
+
+func (r *Rule) labelWords(c *Coding) string {
+	if c.System != ConfidentialitySystem {
+		return c.words(sensitivityWords)
+	}
+	w := known(levelWords, c.Code)
+	if r.Says == Deny {
+		return w + " or more private"
+	}
+	return w + " or less private"
+}
+
+// words returns the plain words for a code, or the code and its system.
+func (c *Coding) words(table map[string]string) string {
+	if w, ok := table[c.Code]; ok && systemOf[c.System] {
+		return w
+	}
+	return c.Code + " (" + c.System + ")"
+}
+
+var systemOf = map[string]bool{PurposeSystem: true, ObservationCategory: true, SensitivitySystem: true}
+
+func (s Span) words() string {
+	if s == (Span{}) {
+		return ""
+	}
+	var parts []string
+	if s.Lo != resource.Past {
+		parts = append(parts, "from "+moment(s.Lo, "the start of "))
+	}
+	if s.Hi != resource.Future {
+		parts = append(parts, "until "+until(s.Hi))
+	}
+	return strings.Join(parts, " ")
+}
+
+const dayMillis = 24 * 60 * 60 * 1000
+
+func moment(ms int64, midnight string) string {
+	t := time.UnixMilli(ms).UTC()
+	if ms%dayMillis == 0 {
+		return midnight + t.Format("2 January 2006") + " (UTC)"
+	}
+	return t.Format("2 January 2006, 15:04:05") + " UTC"
+}
+
+// until says the end of a span, which is the first moment outside it.
+func until(ms int64) string {
+	if ms%dayMillis == 0 {
+		return moment(ms-dayMillis, "the end of ")
+	}
+	return moment(ms, "")
+}
+
+func known(table map[string]string, code string) string {
+	if w, ok := table[code]; ok {
+		return w
+	}
+	return code
+}
+
+func when(cond bool, text string) string {
+	if cond {
+		return text
+	}
+	return ""
+}
+
+func each[T any](list []T, say func(*T) string) []string {
+	out := make([]string, len(list))
+	for i := range list {
+		out[i] = say(&list[i])
+	}
+	return out
+}
+
+func phrase[T any](list []T, say func(*T) string) string { return join(each(list, say)) }
+
+// join makes a list as one says it: "a, b and c".
+func join(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+var actionWords = map[Action]string{Collect: "collect", Access: "read", Use: "use", Disclose: "share", Correct: "change"}
+
+var purposeWords = map[string]string{
+	"TREAT": "treatment", "ETREAT": "emergency treatment", "BTG": "breaking the glass in an emergency",
+	"ERTREAT": "emergency room treatment", "CLINTRL": "care in a clinical trial", "COC": "planning of care",
+	"CAREMGT": "care management", "HPAYMT": "payment", "HOPERAT": "running the hospital", "HRESCH": "research",
+	"CLINTRCH": "clinical trial research", "BIORCH": "biomedical research", "PUBHLTH": "public health",
+	"PATRQT": "what the patient asks for", "FAMRQT": "what the family asks for", "HMARKT": "marketing",
+	"COVERAGE": "insurance cover", "CLMATTCH": "papers for a claim", "COVAUTH": "approval by the insurer",
+	"HLEGAL": "legal matters", "TRAIN": "training of staff", "HQUALIMP": "better quality of care",
+}
+
+var categoryWords = map[string]string{
+	"laboratory": "laboratory results", "vital-signs": "vital signs", "imaging": "imaging results",
+	"social-history": "social history", "procedure": "results of procedures", "survey": "answers to questionnaires",
+	"exam": "findings of examinations", "therapy": "notes on therapy", "activity": "physical activity",
+}
+
+var sensitivityWords = map[string]string{
+	"PSY": "mental health", "PSYTHPN": "psychotherapy notes", "HIV": "HIV", "STD": "sexual infections",
+	"SEX": "sexual and reproductive health", "SDV": "sexual and domestic violence", "ETH": "substance use",
+	"SUD": "substance use disorder", "ETHUD": "alcohol use disorder", "OPIOIDUD": "opioid use disorder",
+	"GDIS": "genetic disease", "SICKLE": "sickle cell", "MH": "mental health", "BH": "behavioural health",
+}
+
+var levelWords = map[string]string{
+	"U": "open to all", "L": "of low privacy", "M": "of moderate privacy", "N": "of normal privacy", "R": "restricted", "V": "very restricted",
+}
+
+var typeWords = map[string]string{
+	"AllergyIntolerance": "allergies", "Binary": "files", "CarePlan": "care plans", "CareTeam": "care teams",
+	"Claim": "claims", "Condition": "conditions", "Coverage": "insurance", "Device": "devices",
+	"DiagnosticReport": "diagnostic reports", "DocumentReference": "documents", "DomainResource": "all kinds of records",
+	"Encounter": "visits", "ExplanationOfBenefit": "bills", "FamilyMemberHistory": "family history", "Goal": "goals",
+	"ImagingStudy": "imaging studies", "Immunization": "vaccinations", "Medication": "medicines",
+	"MedicationAdministration": "medicines given", "MedicationDispense": "medicines handed out",
+	"MedicationRequest": "prescriptions", "MedicationStatement": "medicines taken", "Observation": "measurements and findings",
+	"Patient": "name and personal details", "Procedure": "procedures", "Provenance": "origins of records",
+	"Resource": "all kinds of records", "ServiceRequest": "orders",
+}
