@@ -108,7 +108,7 @@ func (p Proof) formed() bool {
 	return true
 }
 
-// Encode returns the one encoding of the proof. A proof for n marks has about 33*(log2(n)+1) + 50 bytes.
+// Encode returns the one encoding of the proof. In a register of n marks it has about 33*log2(n) + 50 bytes.
 func (p Proof) Encode() []byte {
 	w := new(wire.Writer)
 	w.Uint64(p.Count)
