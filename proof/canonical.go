@@ -19,6 +19,12 @@ import (
 // maxInteger is the largest integer that every JSON reader keeps exactly.
 const maxInteger = 1<<53 - 1
 
+// The last moment that has a four-digit year.
+const (
+	maxSeconds = 253402300799
+	maxMillis  = maxSeconds*1000 + 999
+)
+
 // errCanonical is wrapped by every refusal of a text that is not in its one
 // encoding.
 var errCanonical = errors.New("not in canonical form")
@@ -93,6 +99,13 @@ func appendBase64(b, raw []byte) []byte {
 	b = append(b, '"')
 	b = base64.StdEncoding.AppendEncode(b, raw)
 	return append(b, '"')
+}
+
+func appendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, "true"...)
+	}
+	return append(b, "false"...)
 }
 
 func appendUint(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) }

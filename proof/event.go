@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"cairn/ledger/member"
 )
 
 // Kinds of events. A reader takes any kind that [Event.Check] allows, so that a
@@ -71,7 +73,7 @@ type Event struct {
 	ID          string // unique at the member, [A-Za-z0-9.-]{1,64}; a UUID
 	Member      string // member id of the hospital whose log this is in
 	Kind        string // KindRecordStored ...
-	Time        int64  // Unix milliseconds by the hospital's clock, from 0 to 2^53-1
+	Time        int64  // Unix milliseconds by the hospital's clock, from 1970 to 9999
 	Actor       Actor
 	Subject     string // local reference of the person it is about, e.g. "Patient/17"
 	Purpose     string // v3-PurposeOfUse code
@@ -93,11 +95,11 @@ func (e *Event) Check() error {
 	switch {
 	case !validID(e.ID):
 		return fmt.Errorf("%w: id", errEvent)
-	case !validMember(e.Member):
+	case !member.ValidID(e.Member):
 		return fmt.Errorf("%w: member", errEvent)
 	case !validKind(e.Kind):
 		return fmt.Errorf("%w: kind", errEvent)
-	case e.Time < 0 || e.Time > maxInteger:
+	case e.Time < 0 || e.Time > maxMillis:
 		return fmt.Errorf("%w: time", errEvent)
 	case len(e.Records) > MaxEventRecords:
 		return fmt.Errorf("%w: too many records", errEvent)
@@ -154,23 +156,15 @@ func (e *Event) append(b []byte) []byte {
 	b = quote(append(b, `,"subject":`...), e.Subject)
 	b = quote(append(b, `,"purpose":`...), e.Purpose)
 	b = quote(append(b, `,"action":`...), e.Action)
-	if e.Allowed {
-		b = append(b, `,"allowed":true`...)
-	} else {
-		b = append(b, `,"allowed":false`...)
-	}
+	b = appendBool(append(b, `,"allowed":`...), e.Allowed)
 	b = quote(append(b, `,"rule":`...), e.Rule)
 	b = quote(append(b, `,"explanation":`...), e.Explanation)
 	b = quote(append(b, `,"grant":`...), e.Grant)
 	b = quote(append(b, `,"query":`...), e.Query)
-	b = append(b, `,"records":[`...)
-	for i := range e.Records {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = e.Records[i].append(b)
-	}
-	b = quote(append(b, `],"counterpart":`...), e.Counterpart)
+	b = appendItems(append(b, `,"records":`...), len(e.Records), func(b []byte, i int) []byte {
+		return e.Records[i].append(b)
+	})
+	b = quote(append(b, `,"counterpart":`...), e.Counterpart)
 	b = quote(append(b, `,"detail":`...), e.Detail)
 	return append(b, '}')
 }
@@ -285,11 +279,6 @@ func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
 // validID reports whether s is a FHIR id (FHIR R4 2.24.0.1).
 func validID(s string) bool {
 	return within(s, 64, func(c byte) bool { return isLower(c) || isUpper(c) || isDigit(c) || c == '-' || c == '.' })
-}
-
-// validMember reports whether s is a member id: [a-z][a-z0-9-]{0,31}.
-func validMember(s string) bool {
-	return within(s, 32, func(c byte) bool { return isLower(c) || isDigit(c) || c == '-' }) && isLower(s[0])
 }
 
 // validKind reports whether s is words of lower-case letters and hyphens, joined by dots.

@@ -117,7 +117,7 @@ func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
 		"member":  func(e *Event) { e.Member = "1north" },
 		"kind":    func(e *Event) { e.Kind = "Record" },
 		"time":    func(e *Event) { e.Time = -1 },
-		"late":    func(e *Event) { e.Time = 1 << 53 },
+		"late":    func(e *Event) { e.Time = maxMillis + 1 },
 		"text":    func(e *Event) { e.Detail = "\xff" },
 		"length":  func(e *Event) { e.Detail = strings.Repeat("x", MaxEventText+1) },
 		"type":    func(e *Event) { e.Records[0].Type = "observation" },
