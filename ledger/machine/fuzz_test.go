@@ -1,0 +1,113 @@
+package machine_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"reflect"
+	"testing"
+
+	"cairn/ledger/machine"
+)
+
+// mended returns an export whose checksum fits again.
+func mended(raw []byte) []byte {
+	raw = bytes.Clone(raw)
+	if len(raw) < sha256.Size {
+		return raw
+	}
+	sum := sha256.Sum256(raw[:len(raw)-sha256.Size])
+	copy(raw[len(raw)-sha256.Size:], sum[:])
+	return raw
+}
+
+func TestGenesisReadsBack(t *testing.T) {
+	g := genesis("north", "south")
+	back, err := machine.DecodeGenesis(g.Encode())
+	if err != nil || !reflect.DeepEqual(back, g) || back.ID() != g.ID() {
+		t.Fatalf("came back as %+v, %v", back, err)
+	}
+	if swapped := genesis("south", "north"); swapped.ID() != g.ID() {
+		t.Error("the order of members makes another network")
+	}
+	for what, edit := range map[string]func(*machine.Genesis){
+		"name":   func(g *machine.Genesis) { g.Name = "other" },
+		"time":   func(g *machine.Genesis) { g.Time++ },
+		"params": func(g *machine.Genesis) { g.Params.SkewMillis++ },
+		"member": func(g *machine.Genesis) { g.Members[0].Power++ },
+	} {
+		other := genesis("north", "south")
+		edit(&other)
+		if other.ID() == g.ID() {
+			t.Errorf("another %s is the same network", what)
+		}
+	}
+}
+
+func TestWhatIsNoGenesis(t *testing.T) {
+	for what, edit := range map[string]func(*machine.Genesis){
+		"no name":          func(g *machine.Genesis) { g.Name = "" },
+		"a time long ago":  func(g *machine.Genesis) { g.Time = -1 },
+		"no grace":         func(g *machine.Genesis) { g.Params.GraceMillis = 0 },
+		"no beat":          func(g *machine.Genesis) { g.Params.BeatMillis = 0 },
+		"two years' skew":  func(g *machine.Genesis) { g.Params.SkewMillis = 2 * 366 * 24 * 3600 * 1000 },
+		"no members":       func(g *machine.Genesis) { g.Members = nil },
+		"nobody who votes": func(g *machine.Genesis) { g.Members[0].Power, g.Members[1].Active = 0, false },
+		"a member twice":   func(g *machine.Genesis) { g.Members[1] = g.Members[0] },
+	} {
+		g := genesis("north", "south")
+		edit(&g)
+		if _, err := machine.New(g); err == nil {
+			t.Errorf("%s begins a network", what)
+		}
+		if _, err := machine.DecodeGenesis(g.Encode()); err == nil {
+			t.Errorf("%s decodes", what)
+		}
+	}
+}
+
+func FuzzDecodeGenesis(f *testing.F) {
+	f.Add(genesis("north", "south").Encode())
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if g, err := machine.DecodeGenesis(raw); err == nil && !bytes.Equal(g.Encode(), raw) {
+			t.Fatal("decoded bytes encode to others")
+		}
+	})
+}
+
+// Any bytes as a transaction: the check and the block agree, and what is refused changes nothing.
+func FuzzApply(f *testing.F) {
+	n := lived(f)
+	start := export(f, n.Machine)
+	n.logs["north"].grow(1)
+	f.Add(n.sealed("north", n.logs["north"], n.fresh(8)...))
+	f.Add(n.sealed("south", n.logs["south"], n.fresh(8)...))
+	f.Add([]byte{machine.KindSeal})
+	f.Fuzz(func(t *testing.T, tx []byte) {
+		m, err := machine.Import(bytes.NewReader(start))
+		if err != nil {
+			t.Fatal(err)
+		}
+		root, code := m.Root(), m.Check(tx)
+		out := m.Apply(machine.Block{Height: m.Height() + 1, Time: m.Time(), Txs: [][]byte{tx}})
+		if out.Codes[0] != code || (code == machine.CodeOK) == (out.Root == root) {
+			t.Fatalf("check says %v, the block %v", code, out.Codes[0])
+		}
+	})
+}
+
+// Any bytes as an export, with a checksum that fits: what is taken is written out as the same bytes.
+func FuzzImport(f *testing.F) {
+	f.Add(export(f, lived(f).Machine))
+	f.Add(export(f, newNetwork(f, "north").Machine))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		raw = mended(raw)
+		m, err := machine.Import(bytes.NewReader(raw))
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		if err := m.Export(&again); err != nil || !bytes.Equal(again.Bytes(), raw) {
+			t.Fatal("imported bytes export to others")
+		}
+	})
+}
