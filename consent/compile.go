@@ -2,6 +2,7 @@ package consent
 
 import (
 	"fmt"
+	"unicode"
 
 	"cairn/fhir/resource"
 )
@@ -13,6 +14,7 @@ const (
 	maxNodes      = 50_000
 	maxDepth      = 16 // of provisions, the root being 1
 	maxProvisions = 1000
+	maxText       = 1024 // bytes of one value
 )
 
 // Code systems that Compile knows.
@@ -209,14 +211,30 @@ func (r *reader) list(n resource.Node) resource.Node {
 	return n
 }
 
-// text returns a string, "" if it is missing.
+// text returns a string, "" if it is missing. What it reads may be shown to
+// people, so it takes nothing that is not seen where it stands: no line breaks
+// and no marks that turn the direction of writing.
 func (r *reader) text(n resource.Node) string {
 	s, ok := n.Text()
 	if n.Exists() && !ok {
 		r.fail(n, "must be a string")
 	}
+	for _, c := range s {
+		if !unicode.IsPrint(c) && c != zeroWidthJoiner && c != zeroWidthNonJoiner {
+			r.fail(n, "has a character that does not print")
+		}
+	}
+	if len(s) > maxText {
+		r.fail(n, "is too long")
+	}
 	return s
 }
+
+// Two characters that do not print and that some scripts need in names.
+const (
+	zeroWidthNonJoiner = '\u200c'
+	zeroWidthJoiner    = '\u200d'
+)
 
 func (r *reader) coding(n resource.Node) Coding {
 	if n.Exists() && n.Kind() != resource.Object {

@@ -48,7 +48,7 @@ type scope struct {
 	labels        []Coding
 	dates         Span
 	data          []Datum
-	what          string               // the records that it is about, in plain words
+	what          string           // the records that it is about, in plain words
 	codesOf       [Deny + 1]string // what Decision.Rule says, by outcome
 }
 
