@@ -1,0 +1,198 @@
+package path
+
+import (
+	"fmt"
+	"strings"
+
+	"cairn/fhir/resource"
+)
+
+// dataTypes is what follows the name of an element with a choice of types (FHIR R4 2.24.0.3), its first letter in
+// upper case.
+var dataTypes = func() map[string]bool {
+	m := map[string]bool{}
+	for _, name := range strings.Fields(`Base64Binary Boolean Canonical Code Date DateTime Decimal Id Instant Integer
+		Markdown Oid PositiveInt String Time UnsignedInt Uri Url Uuid Address Age Annotation Attachment CodeableConcept
+		Coding ContactPoint Count Distance Duration HumanName Identifier Money Period Quantity Range Ratio Reference
+		SampledData Signature Timing ContactDetail Contributor DataRequirement Expression ParameterDefinition
+		RelatedArtifact TriggerDefinition UsageContext Dosage Meta`) {
+		m[name] = true
+	}
+	return m
+}()
+
+// Compile reads an expression. Its error names the part that this package does not know.
+func Compile(expression string) (Program, error) {
+	p := Program{text: expression}
+	for _, part := range split(expression, '|') {
+		w, err := compileWay(strings.TrimSpace(part))
+		if err != nil {
+			return Program{}, fmt.Errorf("compiling %q: %w", expression, err)
+		}
+		p.ways = append(p.ways, w)
+	}
+	return p, nil
+}
+
+// MustCompile is Compile for expressions that are constants of the program; it panics on an error.
+func MustCompile(expression string) Program {
+	p, err := Compile(expression)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// split cuts at a separator that stands outside of parentheses and quotes.
+func split(s string, separator byte) []string {
+	var parts []string
+	depth, start, quoted := 0, 0, false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\'':
+			quoted = !quoted
+		case quoted:
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == separator && depth == 0:
+			parts = append(parts, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(parts, s[start:])
+}
+
+func compileWay(text string) (way, error) {
+	for enclosed(text) {
+		text = strings.TrimSpace(text[1 : len(text)-1])
+	}
+	if element, typ, ok := strings.Cut(text, " as "); ok && !strings.ContainsAny(typ, "()' ") {
+		text = strings.TrimSpace(element) + ".ofType(" + strings.TrimSpace(typ) + ")"
+	}
+	parts := split(text, '.')
+	w, rest, err := compileFirst(parts)
+	if err != nil {
+		return way{}, err
+	}
+	for _, part := range rest {
+		if err := w.add(part); err != nil {
+			return way{}, err
+		}
+	}
+	return w, nil
+}
+
+// compileFirst reads a leading resource type or a leading expression in parentheses, and answers with what follows.
+func compileFirst(parts []string) (w way, rest []string, err error) {
+	switch first := parts[0]; {
+	case resource.IsType(first):
+		return way{typ: first}, parts[1:], nil
+	case enclosed(first) && len(parts) > 1:
+		w, err = compileWay(first)
+		return w, parts[1:], err
+	}
+	return way{}, parts, nil
+}
+
+// enclosed reports whether the first parenthesis of s closes with its last.
+func enclosed(s string) bool {
+	if len(s) < 2 || s[0] != '(' {
+		return false
+	}
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth == 0 {
+			return i == len(s)-1
+		}
+	}
+	return false
+}
+
+func (w *way) add(part string) error {
+	name, argument, call := strings.Cut(part, "(")
+	if !call {
+		return w.addElement(part)
+	}
+	argument, closed := strings.CutSuffix(argument, ")")
+	argument = strings.TrimSpace(argument)
+	switch {
+	case !closed:
+	case name == "ofType" || name == "as":
+		return w.narrow(argument)
+	case name == "where":
+		return w.addWhere(argument)
+	case name == "extension":
+		if url, ok := literal(argument); ok {
+			w.steps = append(w.steps, step{op: member, name: "extension"}, step{op: equals, name: "url", text: url})
+			return nil
+		}
+	}
+	return fmt.Errorf("the function %q with this argument is not known here", name)
+}
+
+func (w *way) addElement(part string) error {
+	op := member
+	name, isChoice := strings.CutSuffix(part, "[x]")
+	if isChoice {
+		op = choice
+	}
+	if !identifier(name) {
+		return fmt.Errorf("%q is not an element name", part)
+	}
+	w.steps = append(w.steps, step{op: op, name: name})
+	return nil
+}
+
+// narrow turns the element before ofType(typ) into the member that carries that type.
+func (w *way) narrow(typ string) error {
+	if typ == "" || len(w.steps) == 0 {
+		return fmt.Errorf("ofType follows an element and names a type")
+	}
+	last := &w.steps[len(w.steps)-1]
+	suffix := strings.ToUpper(typ[:1]) + typ[1:]
+	if !dataTypes[suffix] || last.op != member && last.op != choice {
+		return fmt.Errorf("%q is not a data type that an element can have by choice", typ)
+	}
+	*last = step{op: member, name: last.name + suffix}
+	return nil
+}
+
+func (w *way) addWhere(condition string) error {
+	if typ, ok := strings.CutPrefix(condition, "resolve() is "); ok && resource.IsType(strings.TrimSpace(typ)) {
+		w.steps = append(w.steps, step{op: points, name: strings.TrimSpace(typ)})
+		return nil
+	}
+	name, value, _ := strings.Cut(condition, "=")
+	text, ok := literal(strings.TrimSpace(value))
+	if name = strings.TrimSpace(name); !ok || !identifier(name) {
+		return fmt.Errorf("where takes element='text' or resolve() is Type")
+	}
+	w.steps = append(w.steps, step{op: equals, name: name, text: text})
+	return nil
+}
+
+func literal(s string) (string, bool) {
+	if len(s) < 2 || s[0] != '\'' || s[len(s)-1] != '\'' || strings.ContainsAny(s[1:len(s)-1], `'\`) {
+		return "", false
+	}
+	return s[1 : len(s)-1], true
+}
+
+func identifier(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,135 @@
+package search
+
+import (
+	"cairn/fhir/resource"
+)
+
+// Index is what can be searched of one resource.
+type Index struct {
+	// Subject is the logical id of the one patient that the record is about, from a local relative reference
+	// ("Patient/7"); for a Patient it is its own id. It is "" when the record is about nobody (a Practitioner), about
+	// several patients, or when the reference is absolute, logical, a fragment or unresolved: such a record belongs
+	// to no patient whom this hospital could ask, and is to be kept to the hospital.
+	Subject    string
+	Tokens     []Token
+	Dates      []Date
+	References []Reference
+	Texts      []Text
+	Facets     Facets
+}
+
+// Token is a code or identifier under a search parameter. System is "" where the resource names none.
+type Token struct{ Param, System, Code string }
+
+// Date is a time under a search parameter, as the range that its precision leaves open.
+type Date struct {
+	Param  string
+	Lo, Hi int64
+}
+
+// Reference is a literal reference under a search parameter: "Type/id" if it is local, else the absolute URL; without a
+// version.
+type Reference struct{ Param, Target string }
+
+// Text is a string under a search parameter, folded by Fold.
+type Text struct{ Param, Value string }
+
+// Coding is a code and its system. System is "" where the resource names none.
+type Coding struct{ System, Code string }
+
+// Facets is what a consent can tell records apart by.
+type Facets struct {
+	Type, ID   string
+	Categories []Coding // category, or class of an Encounter
+	Codes      []Coding // what it is: code, vaccineCode, the medication, the type of an Encounter or a document
+	Labels     []Coding // meta.security
+	Lo, Hi     int64    // when it clinically happened; 0, 0 if it does not say
+	Source     string   // reference to the organisation that made it, as far as the record itself names one, else ""
+}
+
+// Extract takes the searchable values out of a resource. It fails with a *resource.Error only where a time that
+// search and consent rely on is not one.
+func Extract(d *resource.Doc) (Index, error) {
+	plan := plans[d.Type()]
+	c := collector{root: d.Root()}
+	for i := range plan.params {
+		c.param(&plan.params[i])
+	}
+	c.index.Subject = plan.subject(d)
+	c.index.Facets = plan.facets(&c, d)
+	if c.err != nil {
+		return Index{}, c.err
+	}
+	return c.index, nil
+}
+
+// collector gathers the values of one resource. The first mistake stays in err.
+type collector struct {
+	root  resource.Node
+	index Index
+	err   error
+	seen  map[any]struct{} // values of the current parameter, once they are many
+}
+
+func (c *collector) param(p *program) {
+	c.seen = nil
+	switch p.kind {
+	case ByToken:
+		from := len(c.index.Tokens)
+		p.path.Each(c.root, func(n resource.Node) bool {
+			codings(n, p.implied, func(system, code string) {
+				c.index.Tokens = unique(c, c.index.Tokens, from, Token{p.name, system, code})
+			})
+			return true
+		})
+	case ByDate:
+		from := len(c.index.Dates)
+		p.path.Each(c.root, func(n resource.Node) bool {
+			if lo, hi, ok := c.span(n); ok {
+				c.index.Dates = unique(c, c.index.Dates, from, Date{p.name, lo, hi})
+			}
+			return true
+		})
+	case ByReference:
+		from := len(c.index.References)
+		p.path.Each(c.root, func(n resource.Node) bool {
+			if target := target(n); target != "" {
+				c.index.References = unique(c, c.index.References, from, Reference{p.name, target})
+			}
+			return true
+		})
+	case ByText:
+		from := len(c.index.Texts)
+		p.path.Each(c.root, func(n resource.Node) bool {
+			texts(n, func(s string) {
+				c.index.Texts = unique(c, c.index.Texts, from, Text{p.name, Fold(s)})
+			})
+			return true
+		})
+	}
+}
+
+const fewValues = 16
+
+// unique appends a value unless the list has it at or after from.
+func unique[T comparable](c *collector, list []T, from int, value T) []T {
+	if len(list)-from < fewValues {
+		for _, old := range list[from:] {
+			if old == value {
+				return list
+			}
+		}
+		return append(list, value)
+	}
+	if c.seen == nil {
+		c.seen = make(map[any]struct{}, 4*fewValues)
+		for _, old := range list[from:] {
+			c.seen[old] = struct{}{}
+		}
+	}
+	if _, ok := c.seen[value]; ok {
+		return list
+	}
+	c.seen[value] = struct{}{}
+	return append(list, value)
+}
