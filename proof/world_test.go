@@ -132,7 +132,7 @@ func (w *world) event(id, kind string, records int) uint64 {
 	e.ID = fmt.Sprintf("00000000-0000-4000-8000-%012d", log.size)
 	e.Member, e.Kind, e.Time, e.Records = id, kind, w.time, nil
 	for i := range records {
-		rid := fmt.Sprintf("o-%d", i)
+		rid := fmt.Sprintf("%s-o-%d", id, i)
 		e.Records = append(e.Records, Record{
 			Type: "Observation", ID: rid, Version: 1,
 			Commitment: Commitment(w.salt(rid), "Observation", rid, 1, recordBytes(rid, 1)),

@@ -1,0 +1,186 @@
+package proof
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestTrustHasOneEncoding(t *testing.T) {
+	trust := newWorld(t, "demo").trust()
+	raw := must(trust.Encode())
+	if !json.Valid(raw) {
+		t.Fatalf("not JSON: %s", raw)
+	}
+	back, err := DecodeTrust(raw)
+	if err != nil || !bytes.Equal(must(back.Encode()), raw) {
+		t.Fatalf("decodes otherwise (%v)", err)
+	}
+	if trust.Fingerprint() != sha256.Sum256(raw) || back.Fingerprint() != trust.Fingerprint() {
+		t.Error("the fingerprint is not the SHA-256 of the file")
+	}
+	if len(trust.Members) != 4 || trust.Quorum != 3 {
+		t.Errorf("%d members, quorum %d", len(trust.Members), trust.Quorum)
+	}
+	text := Grouped(trust.Fingerprint())
+	if len(strings.Fields(text)) != 16 || strings.ReplaceAll(text, " ", "") != hexOf(trust.Fingerprint()) {
+		t.Errorf("grouped as %q", text)
+	}
+}
+
+func TestMajorityIsMoreThanTwoThirds(t *testing.T) {
+	for n := 1; n < 100; n++ {
+		if q := Majority(n); 3*q <= 2*n || 3*(q-1) > 2*n {
+			t.Errorf("%d of %d", q, n)
+		}
+	}
+}
+
+func TestTrustRefusesOtherTexts(t *testing.T) {
+	text := string(must(newWorld(t, "demo").trust().Encode()))
+	key := VerifierKey("cairn/demo/east", newWorld(t, "demo").key("east", "cosign").Public().(ed25519.PublicKey))
+	member := func(id string) string {
+		at := strings.Index(text, `{"id":"`+id)
+		return text[at : at+strings.Index(text[at:], "}")+1]
+	}
+	for name, altered := range map[string]string{
+		"line break":      text + "\n",
+		"spaces":          strings.Replace(text, ",", ", ", 1),
+		"other format":    strings.Replace(text, "trust/v1", "trust/v2", 1),
+		"no quorum":       strings.Replace(text, `"quorum":3`, `"quorum":0`, 1),
+		"quorum too high": strings.Replace(text, `"quorum":3`, `"quorum":5`, 1),
+		"quorum unnamed":  strings.Replace(text, `"quorum":3,`, ``, 1),
+		"huge quorum":     strings.Replace(text, `"quorum":3`, `"quorum":9007199254740991`, 1),
+		"network's name":  strings.Replace(text, `"network":"demo"`, `"network":"demo2"`, 1),
+		"out of order":    strings.Replace(text, member("east")+","+member("north"), member("north")+","+member("east"), 1),
+		"twice":           strings.Replace(text, member("east"), member("east")+","+member("east"), 1),
+		"no member":       text[:strings.Index(text, `[`)] + "[]}",
+		"another's key":   strings.Replace(text, strings.SplitN(member("north"), `"key":`, 2)[1], `"`+key+`"}`, 1),
+		"key hash":        strings.Replace(text, "+", "+0", 1),
+		"escaped key":     strings.Replace(text, `cairn/demo/east+`, `cairn\/demo\/east+`, 1),
+	} {
+		if altered == text {
+			t.Errorf("%s: the case alters nothing", name)
+		}
+		if _, err := DecodeTrust([]byte(altered)); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+func TestTrustRefusesOneKeyForTwoMembers(t *testing.T) {
+	w := newWorld(t, "demo")
+	trust := w.trust()
+	trust.Members[0].Key = VerifierKey("cairn/demo/east", w.key("north", "cosign").Public().(ed25519.PublicKey))
+	if _, err := trust.Encode(); !errors.Is(err, errTrust) {
+		t.Errorf("encoded: %v", err)
+	}
+}
+
+// TestNoForgedTrustIsOK alters every byte of the trust file; the bundle was
+// made for the true one.
+func TestNoForgedTrustIsOK(t *testing.T) {
+	w := newWorld(t, "demo")
+	w.grow()
+	bundle := encoded(t, w.specimens()[StatementEntry])
+	trust := must(w.trust().Encode())
+	for at := range trust {
+		was := trust[at]
+		for _, to := range []byte{was ^ 1, was ^ 0x20, was + 1} {
+			trust[at] = to
+			if v := VerifyText(bundle, trust); v.Status == OK {
+				t.Errorf("byte %d from %q to %q: OK", at, was, to)
+			}
+		}
+		trust[at] = was
+	}
+	if v := VerifyText(bundle, trust); v.Status != OK {
+		t.Fatalf("the true trust file: %s", v.Code)
+	}
+}
+
+// TestForgersNetworkIsNotBelieved makes a whole network with the same name and
+// members but other keys.
+func TestForgersNetworkIsNotBelieved(t *testing.T) {
+	w := newWorld(t, "demo")
+	w.grow()
+	forger := newWorld(t, "demo")
+	forger.name = "forged keys"
+	forged := w.trust()
+	for i, m := range forged.Members {
+		pub := forger.key(m.ID, "cosign").Public().(ed25519.PublicKey)
+		forged.Members[i].Key = VerifierKey(KeyName("demo", m.ID), pub)
+	}
+	p := w.entry(w.base(w.checkpoint()), "north", 5, true)
+	for _, id := range memberIDs {
+		c, err := NewCosigner(KeyName("demo", id), forger.key(id, "cosign"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.Cosign(p.Checkpoint, 1_790_000_100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Checkpoint.Add(s)
+	}
+	b, err := Assemble(forged, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := Verify(encoded(t, b), forged); v.Status != OK {
+		t.Fatalf("to who trusts the forger: %s", v.Code)
+	}
+	if v := Verify(encoded(t, b), w.trust()); v.Status != Inconclusive || v.Code != CodeOtherTrust {
+		t.Errorf("as it is: %s %s", v.Status, v.Code)
+	}
+	b.Network.Trust = w.trust().Fingerprint()
+	if v := Verify(encoded(t, b), w.trust()); v.Status != Fail || v.Code != CodeUnknownSigner {
+		t.Errorf("with the true fingerprint: %s %s", v.Status, v.Code)
+	}
+}
+
+func TestSignersSaysWhy(t *testing.T) {
+	w, other := newWorld(t, "demo"), newWorld(t, "rival")
+	w.grow()
+	trust := w.trust()
+	c := w.checkpoint("west", "north", "east")
+	ids, err := trust.Signers(c)
+	if err != nil || strings.Join(ids, " ") != "east north west" {
+		t.Fatalf("%v, %v", ids, err)
+	}
+	if _, err := other.trust().Signers(c); !errors.Is(err, ErrOtherOrigin) {
+		t.Errorf("another network: %v", err)
+	}
+	if _, err := trust.Signer(&Checkpoint{Origin: "x"}, &c.Cosignatures[0]); !errors.Is(err, ErrOtherOrigin) {
+		t.Errorf("another log: %v", err)
+	}
+	c.Size++
+	if _, err := trust.Signers(c); !errors.Is(err, ErrBadSignature) {
+		t.Errorf("another size: %v", err)
+	}
+	twice := w.checkpoint("east")
+	twice.Cosignatures = append(twice.Cosignatures, twice.Cosignatures[0])
+	if _, err := trust.Signers(twice); !errors.Is(err, ErrBadSignature) {
+		t.Errorf("one member twice: %v", err)
+	}
+}
+
+func FuzzTrust(f *testing.F) {
+	raw := must(newWorld(f, "demo").trust().Encode())
+	f.Add(raw)
+	f.Add([]byte(`{"format":"cairn/trust/v1","network":"`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		trust, err := DecodeTrust(in)
+		if err != nil {
+			return
+		}
+		out, err := trust.Encode()
+		if err != nil || !bytes.Equal(in, out) {
+			t.Fatalf("taken but encodes as %q (%v)", out, err)
+		}
+	})
+}
