@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -179,6 +180,29 @@ func TestProofAnswersOnlyWhatItProves(t *testing.T) {
 	}
 	if _, _, err := empty.Prove(list[0]).Verify(root, list[0]); err == nil {
 		t.Fatal("the empty proof verifies under the root of a full book")
+	}
+}
+
+// A proof has one form; what only resembles it neither decodes nor verifies.
+func TestProofOutOfItsFormIsRefused(t *testing.T) {
+	b, list := filled(64)
+	root := b.Root()
+	for what, edit := range map[string]func(*register.Proof){
+		"steps in another order": func(p *register.Proof) { p.Steps[0], p.Steps[1] = p.Steps[1], p.Steps[0] },
+		"a step twice":           func(p *register.Proof) { p.Steps = append(p.Steps, p.Steps[len(p.Steps)-1]) },
+		"no steps":               func(p *register.Proof) { p.Steps = nil },
+		"more steps than marks":  func(p *register.Proof) { p.Count = uint64(len(p.Steps)) },
+		"too many marks":         func(p *register.Proof) { p.Count = register.MaxMarks + 1 },
+		"a leaf among no marks":  func(p *register.Proof) { p.Count, p.Steps = 0, nil },
+	} {
+		p := b.Prove(list[5])
+		edit(&p)
+		if _, _, err := p.Verify(root, list[5]); !errors.Is(err, register.ErrForm) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := register.DecodeProof(p.Encode()); !errors.Is(err, register.ErrForm) {
+			t.Errorf("%s decodes: %v", what, err)
+		}
 	}
 }
 
