@@ -38,9 +38,12 @@ const (
 // conversions of database/sql in between: every statement of this package is
 // prepared once per connection and stays so.
 type conn struct {
-	raw   driver.Conn
-	stmts map[string]*stmt
+	raw    driver.Conn
+	stmts  map[string]*stmt // those of this package's constants
+	shapes map[string]*stmt // those that searches put together; bounded
 }
+
+const maxShapes = 64
 
 type stmt struct {
 	driver.Stmt
@@ -57,52 +60,108 @@ func openConn(file string, extra ...string) (*conn, error) {
 	if err != nil {
 		return nil, databaseFault("opening the database", err)
 	}
-	return &conn{raw: raw, stmts: map[string]*stmt{}}, nil
+	return &conn{raw: raw, stmts: map[string]*stmt{}, shapes: map[string]*stmt{}}, nil
 }
 
 func (c *conn) close() error {
-	for _, s := range c.stmts {
-		_ = s.Close() // the connection is going away
-	}
+	drop(c.stmts)
+	drop(c.shapes)
 	return c.raw.Close()
 }
 
-func (c *conn) prepare(sql string, args []any) (*stmt, error) {
+func drop(stmts map[string]*stmt) {
+	for _, s := range stmts {
+		_ = s.Close() // nothing of it is needed any more
+	}
+	clear(stmts)
+}
+
+// statement returns the prepared form of a constant statement.
+func (c *conn) statement(sql string, args []any) (*stmt, error) {
 	s := c.stmts[sql]
 	if s == nil {
-		raw, err := c.raw.Prepare(sql)
-		if err != nil {
-			return nil, databaseFault("preparing a statement", err)
-		}
-		s = &stmt{Stmt: raw}
-		s.exec, _ = raw.(driver.StmtExecContext)
-		s.query, _ = raw.(driver.StmtQueryContext)
-		if s.exec == nil || s.query == nil {
-			return nil, errors.New("the database driver cannot run prepared statements")
+		var err error
+		if s, err = c.prepare(sql); err != nil {
+			return nil, err
 		}
 		c.stmts[sql] = s
 	}
+	s.bind(args)
+	return s, nil
+}
+
+// shape returns the prepared form of a statement that was put together.
+func (c *conn) shape(sql string, args []any) (*stmt, error) {
+	s := c.shapes[sql]
+	if s == nil {
+		if len(c.shapes) >= maxShapes {
+			drop(c.shapes)
+		}
+		var err error
+		if s, err = c.prepare(sql); err != nil {
+			return nil, err
+		}
+		c.shapes[sql] = s
+	}
+	s.bind(args)
+	return s, nil
+}
+
+func (c *conn) prepare(sql string) (*stmt, error) {
+	raw, err := c.raw.Prepare(sql)
+	if err != nil {
+		return nil, databaseFault("preparing a statement", err)
+	}
+	s := &stmt{Stmt: raw}
+	s.exec, _ = raw.(driver.StmtExecContext)
+	s.query, _ = raw.(driver.StmtQueryContext)
+	if s.exec == nil || s.query == nil {
+		return nil, errors.New("the database driver cannot run prepared statements")
+	}
+	return s, nil
+}
+
+func (s *stmt) bind(args []any) {
 	s.args = s.args[:0]
 	for i, a := range args {
 		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: a})
 	}
-	return s, nil
 }
 
 // exec runs a statement and returns how many rows it changed. Arguments are
 // int64, string, []byte or nil.
 func (c *conn) exec(sql string, args ...any) (int64, error) {
-	s, err := c.prepare(sql, args)
+	res, err := c.run(sql, args)
 	if err != nil {
 		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// insert adds a row to a table with an integer key of the database's own and
+// returns that key, or 0 if the row conflicted with one that is there.
+func (c *conn) insert(sql string, args ...any) (int64, error) {
+	res, err := c.run(sql, args)
+	if err != nil {
+		return 0, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+func (c *conn) run(sql string, args []any) (driver.Result, error) {
+	s, err := c.statement(sql, args)
+	if err != nil {
+		return nil, err
 	}
 	res, err := s.exec.ExecContext(context.Background(), s.args)
 	clear(s.args)
 	if err != nil {
-		return 0, databaseFault("writing to the database", err)
+		return nil, databaseFault("writing to the database", err)
 	}
-	n, err := res.RowsAffected()
-	return n, err
+	return res, nil
 }
 
 // row is one row of an answer; it is valid until the callback returns, its
@@ -134,11 +193,15 @@ func (r row) hash(i int, h *[32]byte) bool {
 var errStop = errors.New("stop")
 
 // each calls f with every row of the answer until f fails or returns errStop.
-func (c *conn) each(sql string, f func(row) error, args ...any) (err error) {
-	s, err := c.prepare(sql, args)
+func (c *conn) each(sql string, f func(row) error, args ...any) error {
+	s, err := c.statement(sql, args)
 	if err != nil {
 		return err
 	}
+	return s.each(f)
+}
+
+func (s *stmt) each(f func(row) error) (err error) {
 	rows, err := s.query.QueryContext(context.Background(), s.args)
 	clear(s.args)
 	if err != nil {

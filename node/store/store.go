@@ -56,6 +56,7 @@ type Store struct {
 	writer  *writer
 	readers chan *conn
 	reading int
+	cursors *cursors
 	closing chan struct{}
 	once    sync.Once
 	err     error
@@ -103,6 +104,10 @@ func (s *Store) connect(o Options) error {
 	if err := migrate(c); err != nil {
 		return err
 	}
+	if s.cursors, err = loadCursors(c); err != nil {
+		return err
+	}
+	s.writer.cursors = s.cursors
 	if err := s.writer.reload(); err != nil {
 		return err
 	}
@@ -172,14 +177,15 @@ func (s *Store) View(ctx context.Context, f func(v *View) error) error {
 		return err
 	}
 	defer func() { _, _ = c.exec(sqlRollback) }() // it wrote nothing
-	return f(&View{c: c, ctx: ctx})
+	return f(&View{c: c, ctx: ctx, cursors: s.cursors})
 }
 
 // View reads. Its methods answer with fault.NotFound where one thing is asked
 // for and there is none.
 type View struct {
-	c   *conn
-	ctx context.Context
+	c       *conn
+	ctx     context.Context
+	cursors *cursors
 }
 
 // Tx reads and writes within one Update.

@@ -23,6 +23,7 @@ type writer struct {
 	counters
 	queue   chan *job
 	stopped chan struct{}
+	cursors *cursors
 
 	// Owned by the writer's goroutine.
 	c     *conn
@@ -205,8 +206,18 @@ func (tx *Tx) exec(sql string, args ...any) (int64, error) {
 	return n, err
 }
 
+// insert is exec for conn.insert.
+func (tx *Tx) insert(sql string, args ...any) (int64, error) {
+	if tx.w.spoil != nil {
+		return 0, tx.w.spoil
+	}
+	rid, err := tx.c.insert(sql, args...)
+	tx.w.spoil = err
+	return rid, err
+}
+
 func (w *writer) call(f func(*Tx) error) (err error) {
-	tx := &Tx{View: View{c: w.c, ctx: context.Background()}, w: w}
+	tx := &Tx{View: View{c: w.c, ctx: context.Background(), cursors: w.cursors}, w: w}
 	defer func() {
 		tx.c, tx.w = nil, nil
 		if p := recover(); p != nil {

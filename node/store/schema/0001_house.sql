@@ -51,6 +51,15 @@ CREATE TABLE ref (
 ) WITHOUT ROWID;
 CREATE INDEX ref_target ON ref (target, param);
 
+-- Folded beginnings of names and the like.
+CREATE TABLE text (
+    rid   INTEGER NOT NULL REFERENCES record (rid),
+    param TEXT    NOT NULL,
+    value TEXT    NOT NULL,
+    PRIMARY KEY (rid, param, value)
+) WITHOUT ROWID;
+CREATE INDEX text_value ON text (param, value);
+
 -- The hospital's log: idx is dense from 0 in commit order.
 CREATE TABLE entry (
     idx     INTEGER PRIMARY KEY,
