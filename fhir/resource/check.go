@@ -72,7 +72,7 @@ func (d *Doc) checkObject(at uint32) *Error {
 
 func (d *Doc) checkMember(object, at uint32) *Error {
 	n := &d.nodes[at]
-	name := n.name(d.raw)
+	name := n.name(d)
 	if len(name) == 0 {
 		return d.refuse(at, CodeStructure, "A member has an empty name. Name the element.")
 	}
@@ -87,10 +87,8 @@ func (d *Doc) checkMember(object, at uint32) *Error {
 		return d.checkReference(object, at)
 	case "contained":
 		return d.checkContained(at)
-	case "resource":
-		if n.kind == Object {
-			return d.checkResource(at)
-		}
+	case "entry", "parameter", "part":
+		return d.checkCarriers(at)
 	}
 	return nil
 }
@@ -98,7 +96,7 @@ func (d *Doc) checkMember(object, at uint32) *Error {
 // checkCompanion checks an element "_x", which holds id and extensions of the primitive x.
 func (d *Doc) checkCompanion(object, at uint32) *Error {
 	n := &d.nodes[at]
-	value := Node{d, object}.Get(n.keyText(d.raw)[1:])
+	value := Node{d, object}.Get(n.keyText(d)[1:])
 	switch {
 	case n.kind != Object && (n.kind != Array || n.flags&^(someNull|someObjects) != 0):
 		return d.refuse(at, CodeStructure, "An element whose name begins with an underscore is an object, or an array of objects and null.")
@@ -115,7 +113,7 @@ func (d *Doc) checkCompanion(object, at uint32) *Error {
 // paired reports whether the array at and the one that goes with it ("x" and "_x") have the same length and are
 // never both null in one place.
 func (d *Doc) paired(object, at uint32) bool {
-	name := d.nodes[at].keyText(d.raw)
+	name := d.nodes[at].keyText(d)
 	if name[0] == '_' {
 		name = name[1:]
 	} else {
@@ -148,13 +146,27 @@ func (d *Doc) checkContained(at uint32) *Error {
 	return nil
 }
 
+// checkCarriers checks the resources in Bundle.entry and Parameters.parameter, the only elements of these names that
+// have a member "resource".
+func (d *Doc) checkCarriers(at uint32) *Error {
+	for carrier := range (Node{d, at}).Items() {
+		if r := carrier.Get("resource"); r.Exists() {
+			if err := d.checkResource(r.at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // checkReference checks the member "reference" of an object: what a Reference's may look like, or any uri where the
-// object is something else, or an object where R4 has an element of this name that is itself a Reference.
+// object is something else, or objects where R4 has an element of this name that is itself a Reference.
 func (d *Doc) checkReference(object, at uint32) *Error {
-	switch n := &d.nodes[at]; n.kind {
-	case Object:
+	n := &d.nodes[at]
+	switch {
+	case n.kind == Object, n.kind == Array && n.flags&^someObjects == 0:
 		return nil
-	case String:
+	case n.kind == String:
 		if !d.isReference(object) {
 			return nil
 		}

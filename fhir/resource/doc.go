@@ -13,6 +13,7 @@ package resource
 type Doc struct {
 	raw   []byte
 	nodes []node
+	names []byte // member names that were spelled with escapes, resolved
 	typ   string
 	id    string
 }
@@ -63,18 +64,17 @@ func Parse(raw []byte, lim Limits) (*Doc, error) {
 func (d *Doc) Reparse(raw []byte, lim Limits) error {
 	nodes := d.nodes[:0]
 	*d = Doc{nodes: nodes}
-	s := scanner{raw: raw, lim: lim.filled(), nodes: nodes}
+	s := scanner{Doc: Doc{raw: raw, nodes: nodes}, lim: lim.filled()}
 	if s.nodes == nil {
 		s.nodes = make([]node, 0, min(len(raw)/24+8, s.lim.Nodes))
 	}
 	if !s.document() {
 		return s.err
 	}
-	full := Doc{raw: raw, nodes: s.nodes}
-	if err := full.check(); err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
-	*d = full
+	*d = s.Doc
 	return nil
 }
 

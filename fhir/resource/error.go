@@ -64,7 +64,7 @@ func (d *Doc) step(path string, parent Kind, child uint32, index int) string {
 	if parent == Array {
 		return path + "[" + strconv.Itoa(index) + "]"
 	}
-	return path + "." + elementName(d.nodes[child].keyText(d.raw))
+	return path + "." + elementName(d.nodes[child].keyText(d))
 }
 
 // elementName lets a member name into an expression only if it has the form of a FHIR element name, because

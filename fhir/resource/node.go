@@ -22,7 +22,7 @@ const (
 // node is one value. Nodes stand in the order of the text, so that the first child of node i is i+1 and the
 // one after node i and all below it is next.
 type node struct {
-	key, keyEnd uint32 // span of the member name with its quotes; 0, 0 for the root and for items of arrays
+	key, keyEnd uint32 // span of the member name with its quotes (in names, if escaped); 0, 0 for the root and for items
 	start, end  uint32 // span of the value; end is 0 while the value is being scanned
 	next        uint32
 	count       uint32 // members of an object, items of an array
@@ -31,7 +31,7 @@ type node struct {
 }
 
 const (
-	escapedKey   = 1 << 7 // the member name has a backslash in it
+	escapedKey   = 1 << 7 // the member name was spelled with escapes
 	escapedValue = 1 << 6 // the string has a backslash in it (strings); for arrays bits 1 to 6 are the kinds of its items
 )
 
@@ -68,10 +68,10 @@ func (n Node) Get(key string) Node {
 	if n.Kind() != Object {
 		return Node{}
 	}
-	nodes, raw := n.doc.nodes, n.doc.raw
+	nodes := n.doc.nodes
 	end := nodes[n.at].next
 	for i := n.at + 1; i < end; i = nodes[i].next {
-		if nodes[i].named(raw, key) {
+		if nodes[i].named(n.doc, key) {
 			return Node{n.doc, i}
 		}
 	}
@@ -98,7 +98,7 @@ func (n Node) Fields() iter.Seq2[string, Node] {
 		}
 		end := n.node().next
 		for i := n.at + 1; i < end; i = n.doc.nodes[i].next {
-			if !yield(n.doc.nodes[i].keyText(n.doc.raw), Node{n.doc, i}) {
+			if !yield(n.doc.nodes[i].keyText(n.doc), Node{n.doc, i}) {
 				return
 			}
 		}
@@ -170,24 +170,19 @@ func (n Node) Expression() string {
 }
 
 // name is the member's name without quotes and escapes.
-func (v *node) name(raw []byte) []byte {
-	if v.keyEnd == 0 {
+func (v *node) name(d *Doc) []byte {
+	switch {
+	case v.keyEnd == 0:
 		return nil
+	case v.flags&escapedKey != 0:
+		return d.names[v.key+1 : v.keyEnd-1]
 	}
-	name := raw[v.key+1 : v.keyEnd-1]
-	if v.flags&escapedKey != 0 {
-		return unescape(name)
-	}
-	return name
+	return d.raw[v.key+1 : v.keyEnd-1]
 }
 
-func (v *node) keyText(raw []byte) string {
-	return string(v.name(raw))
-}
+func (v *node) keyText(d *Doc) string { return string(v.name(d)) }
 
-func (v *node) named(raw []byte, key string) bool {
-	return string(v.name(raw)) == key
-}
+func (v *node) named(d *Doc, key string) bool { return string(v.name(d)) == key }
 
 // text is the content of a quoted string that the scanner has accepted.
 func text(quoted []byte, escaped bool) string {

@@ -1,10 +1,10 @@
 package resource
 
-// Numbers keep their digits as received, but a number that no common reader can hold is refused: 64 characters and
-// exponents of two hundred are far beyond any measurement and within a 64-bit float's range.
+// Numbers keep their digits as received, but one that common readers cannot hold is refused: 64 characters are far
+// beyond any measurement, and a 64-bit float ends at 308 digits before the point.
 const (
-	maxDigits   = 64
-	maxExponent = 200
+	maxDigits = 64
+	maxPower  = 308
 )
 
 func (s *scanner) number() bool {
@@ -12,9 +12,10 @@ func (s *scanner) number() bool {
 	if s.peek() == '-' {
 		s.at++
 	}
+	whole := 1
 	if s.peek() == '0' {
 		s.at++
-	} else if s.digits() == 0 {
+	} else if whole = s.digits(); whole == 0 {
 		return s.fail(CodeStructure, "A digit is expected here.")
 	}
 	if c := s.peek(); c >= '0' && c <= '9' {
@@ -26,7 +27,7 @@ func (s *scanner) number() bool {
 			return s.fail(CodeStructure, "A digit is expected after the decimal point.")
 		}
 	}
-	if c := s.peek(); (c == 'e' || c == 'E') && !s.exponent() {
+	if c := s.peek(); (c == 'e' || c == 'E') && !s.exponent(whole) {
 		return false
 	}
 	if s.at-start > maxDigits {
@@ -43,7 +44,8 @@ func (s *scanner) digits() int {
 	return s.at - start
 }
 
-func (s *scanner) exponent() bool {
+// exponent scans the exponent of a number that has so many digits before the point.
+func (s *scanner) exponent(whole int) bool {
 	s.at++
 	if c := s.peek(); c == '+' || c == '-' {
 		s.at++
@@ -52,10 +54,10 @@ func (s *scanner) exponent() bool {
 	if s.digits() == 0 {
 		return s.fail(CodeStructure, "A digit is expected in the exponent.")
 	}
-	size := 0
+	power := 0
 	for _, c := range s.raw[start:s.at] {
-		if size = size*10 + int(c-'0'); size > maxExponent {
-			return s.fail(CodeValue, "The exponent of this number is beyond 200. Send a number that can be represented.")
+		if power = power*10 + int(c-'0'); power+whole > maxPower {
+			return s.fail(CodeValue, "The exponent of this number is beyond what a 64-bit float holds. Send a number that can be represented.")
 		}
 	}
 	return true

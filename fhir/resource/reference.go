@@ -73,34 +73,67 @@ func referenceMember(name []byte) bool {
 func (d *Doc) isReference(at uint32) bool {
 	end := d.nodes[at].next
 	for i := at + 1; i < end; i = d.nodes[i].next {
-		if !referenceMember(d.nodes[i].name(d.raw)) {
+		if !referenceMember(d.nodes[i].name(d)) {
 			return false
 		}
 	}
-	return at != 0 && !d.nodes[at].named(d.raw, "education")
+	return at != 0 && !d.nodes[at].named(d, "education")
 }
 
-// references goes over the string nodes that are a Reference's reference.
-func (d *Doc) references(yield func(uint32) bool) {
+// trail is the way from the root to a node, a level each.
+type trail []level
+
+// level is a node, its place among its siblings, and how many of its children have been met.
+type level struct {
+	at              uint32
+	place, children int
+}
+
+// follow moves the trail on to the node after the one at its end, in the order of the text.
+func (t *trail) follow(d *Doc, at uint32) {
+	for len(*t) > 0 && at >= d.nodes[(*t)[len(*t)-1].at].next {
+		*t = (*t)[:len(*t)-1]
+	}
+	place := 0
+	if len(*t) > 0 {
+		parent := &(*t)[len(*t)-1]
+		place = parent.children
+		parent.children++
+	}
+	*t = append(*t, level{at: at, place: place})
+}
+
+func (t trail) expression(d *Doc) string {
+	out := d.rootName()
+	for i := 1; i < len(t); i++ {
+		out = d.step(out, d.nodes[t[i-1].at].kind, t[i].at, t[i].place)
+	}
+	return out
+}
+
+// references goes over the strings that are a Reference's reference, each with the trail to it.
+func (d *Doc) references(yield func(uint32, trail) bool) {
+	var t trail
 	for at := range uint32(len(d.nodes)) {
-		if d.nodes[at].kind != Object {
+		t.follow(d, at)
+		n := &d.nodes[at]
+		if n.kind != String || len(t) < 2 || !n.named(d, "reference") {
 			continue
 		}
-		target := Node{d, at}.Get("reference")
-		if target.Kind() == String && d.isReference(at) && !yield(target.at) {
+		if d.isReference(t[len(t)-2].at) && !yield(at, t) {
 			return
 		}
 	}
 }
 
 // References goes over every literal reference of the resource at any depth, contained resources and extensions
-// included, in the order of the text: where it stands and what it says. Elements of type uri that are called
-// "reference" are no references.
+// included, in the order of the text: where it stands, as a FHIRPath, and what it says. Elements of type uri that are
+// called "reference" are no references.
 func (d *Doc) References() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		d.references(func(at uint32) bool {
+		d.references(func(at uint32, t trail) bool {
 			target, _ := Node{d, at}.Text()
-			return yield(d.expression(at), target)
+			return yield(t.expression(d), target)
 		})
 	}
 }

@@ -9,11 +9,10 @@ import (
 
 // scanner turns bytes into nodes. A method that answers false has set err.
 type scanner struct {
-	raw   []byte
-	at    int
-	lim   Limits
-	nodes []node
-	err   *Error
+	Doc
+	at  int
+	lim Limits
+	err *Error
 }
 
 func (s *scanner) document() bool {
@@ -59,7 +58,6 @@ func (s *scanner) fail(code, text string) bool {
 }
 
 func (s *scanner) where() string {
-	d := Doc{raw: s.raw, nodes: s.nodes}
 	out := ""
 	var parent *node
 	for i := range s.nodes {
@@ -69,22 +67,22 @@ func (s *scanner) where() string {
 		}
 		switch {
 		case parent == nil:
-			out = s.rootName()
+			out = s.finishedName()
 		case parent.kind == Array:
-			out = d.step(out, Array, uint32(i), int(parent.count))
+			out = s.step(out, Array, uint32(i), int(parent.count))
 		default:
-			out = d.step(out, Object, uint32(i), 0)
+			out = s.step(out, Object, uint32(i), 0)
 		}
 		parent = n
 	}
 	return out
 }
 
-// rootName looks for a resourceType among the members of the root that are complete.
-func (s *scanner) rootName() string {
+// finishedName looks for a resourceType among the members of the root that are complete.
+func (s *scanner) finishedName() string {
 	for i := 1; i < len(s.nodes) && s.nodes[i].end != 0; i = int(s.nodes[i].next) {
 		n := &s.nodes[i]
-		if n.kind != String || !n.named(s.raw, "resourceType") {
+		if n.kind != String || !n.named(&s.Doc, "resourceType") {
 			continue
 		}
 		if name := text(s.raw[n.start:n.end], n.flags&escapedValue != 0); IsType(name) {
@@ -212,6 +210,9 @@ func (s *scanner) object(at, depth int) bool {
 
 func (s *scanner) member(at, depth int) bool {
 	n := node{key: uint32(s.at)}
+	if s.crowded(at) {
+		return false
+	}
 	if s.peek() != '"' {
 		return s.fail(CodeStructure, "A member name in double quotes is expected here.")
 	}
@@ -219,10 +220,10 @@ func (s *scanner) member(at, depth int) bool {
 	if !ok {
 		return false
 	}
-	if escaped {
-		n.flags = escapedKey
-	}
 	n.keyEnd = uint32(s.at)
+	if escaped {
+		s.keepName(&n)
+	}
 	s.space()
 	if s.peek() != ':' {
 		return s.fail(CodeStructure, "A colon is expected here, between a member's name and its value.")
@@ -234,6 +235,14 @@ func (s *scanner) member(at, depth int) bool {
 	}
 	s.nodes[at].count++
 	return true
+}
+
+// keepName lets a member's name that has escapes refer to the name they mean.
+func (s *scanner) keepName(n *node) {
+	name := unescape(s.raw[n.key+1 : n.keyEnd-1])
+	n.key, n.flags = uint32(len(s.names)), escapedKey
+	s.names = append(append(append(s.names, '"'), name...), '"')
+	n.keyEnd = uint32(len(s.names))
 }
 
 // array answers which kinds of items it has, as bits 1<<kind.

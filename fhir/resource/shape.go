@@ -3,6 +3,9 @@ package resource
 // checkResource checks the members of a resource, the root or one inside it, that the rest of the system relies on.
 func (d *Doc) checkResource(at uint32) *Error {
 	r := Node{d, at}
+	if r.Kind() != Object {
+		return d.refuse(at, CodeStructure, "A resource is an object.")
+	}
 	typ := r.Get("resourceType")
 	if !typ.Exists() {
 		return d.refuse(at, CodeRequired, "resourceType is missing. Name the type of the resource, e.g. \"Patient\".")

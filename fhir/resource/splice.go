@@ -26,7 +26,7 @@ func splice(raw []byte, edits []edit) []byte {
 // as received. The answer is a copy and has yet to be parsed.
 func Rewrite(d *Doc, to func(reference string) (string, bool)) []byte {
 	var edits []edit
-	d.references(func(at uint32) bool {
+	d.references(func(at uint32, _ trail) bool {
 		old, _ := Node{d, at}.Text()
 		if target, ok := to(old); ok && target != old {
 			edits = append(edits, edit{d.nodes[at].start, d.nodes[at].end, quote(target)})
@@ -103,16 +103,18 @@ type gap struct {
 // and check leave no empty object.
 func insertion(object Node) gap {
 	raw, o, first := object.doc.raw, object.node(), object.doc.nodes[object.at+1]
-	g := gap{indent: raw[o.start+1 : first.key]}
-	colon := first.keyEnd
-	for raw[colon] != ':' {
-		colon++
+	name, colon := o.start+1, first.start
+	for raw[name] != '"' {
+		name++
 	}
-	g.colon = raw[colon+1 : first.start]
-	if first.named(raw, "resourceType") {
+	for raw[colon-1] != ':' {
+		colon--
+	}
+	g := gap{indent: raw[o.start+1 : name], colon: raw[colon:first.start]}
+	if first.named(object.doc, "resourceType") {
 		g.at = first.end
 	} else {
-		g.at, g.before = first.key, true
+		g.at, g.before = name, true
 	}
 	return g
 }
