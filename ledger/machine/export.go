@@ -212,7 +212,7 @@ func (m *Machine) decodeSeals(r *wire.Reader) error {
 		if err != nil {
 			return err
 		}
-		if e.Member <= last || e.Height == 0 || e.Height > m.height {
+		if e.Member <= last {
 			return ErrExport
 		}
 		last = e.Member
@@ -232,7 +232,7 @@ func (i *importer) marks(m *Machine, left uint64) error {
 		r := wire.NewReader(raw)
 		for range n {
 			image, height := r.Hash(), r.Uint64()
-			if r.Err() != nil || height < last || height > m.height || !m.register.Load(image, height) {
+			if r.Err() != nil || height < last || !m.register.Load(image, height) {
 				return errors.Join(ErrExport, r.Err())
 			}
 			last = height

@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"reflect"
@@ -108,6 +109,33 @@ func TestImportBindsTheBooksToTheRoot(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no change reached the check of the books")
+	}
+}
+
+// The same books in another order of their lines have the same root, and are refused all the same.
+func TestImportTakesOneOrderOnly(t *testing.T) {
+	n := lived(t)
+	raw := export(t, n.Machine)
+	_, marks, seals, _ := n.Books()
+	line := func(i int) []byte {
+		image, height := marks.At(i)
+		return binary.BigEndian.AppendUint64(image[:], height)
+	}
+	entries := seals.All()
+	for what, pair := range map[string][2][]byte{
+		"marks of two heights": {line(0), line(marks.Len() - 1)},
+		"seals of two members": {entries[0].Encode(), entries[1].Encode()},
+	} {
+		a, b := bytes.Index(raw, pair[0]), bytes.Index(raw, pair[1])
+		swapped := bytes.Clone(raw)
+		copy(swapped[a:], pair[1])
+		copy(swapped[b:], pair[0])
+		if bytes.Equal(swapped, raw) {
+			t.Fatalf("%s were not swapped", what)
+		}
+		if _, err := machine.Import(bytes.NewReader(mended(swapped))); !errors.Is(err, machine.ErrExport) {
+			t.Errorf("%s swapped: %v", what, err)
+		}
 	}
 }
 
