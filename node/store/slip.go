@@ -69,4 +69,13 @@ func (v *View) slips(where string, key any) ([]*Slip, error) {
 	return all, err
 }
 
+// EachSlip calls f for every slip in a state, in no particular order.
+func (v *View) EachSlip(state uint8, f func(*Slip) error) error {
+	all, err := v.slips("WHERE state = ?", int64(state))
+	for i := 0; err == nil && i < len(all); i++ {
+		err = f(all[i])
+	}
+	return err
+}
+
 func noSlip() error { return missing("store.no-slip", "There is no such consent here.") }
