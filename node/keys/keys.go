@@ -1,0 +1,247 @@
+// Package keys holds a hospital's secrets: the private keys that sign in its
+// name and the key-encryption key that wraps every data key. It is the only
+// room that reads or writes private keys; other rooms ask it to sign, wrap or
+// unwrap.
+//
+// Trust: a thief of the keys directory can speak for the hospital and, with
+// the store as well, read its records. A forger without it can do neither.
+package keys
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gocloud.dev/secrets"
+
+	"cairn/ledger/member"
+	"cairn/ledger/seal"
+	"cairn/node/fault"
+)
+
+// The files of a keys directory, by what they are for.
+const (
+	fileSeal      = "seal.pem"      // Ed25519: seals on the ledger
+	fileCosign    = "cosign.pem"    // Ed25519: cosignatures on checkpoints
+	fileClient    = "client.pem"    // ECDSA P-384: client assertions to other hospitals
+	fileValidator = "validator.pem" // Ed25519: votes of the consensus
+	filePeer      = "peer.pem"      // Ed25519: this node's address among its peers
+	fileOperator  = "operator.pem"  // ECDSA P-384: the operator's own client assertions
+	fileKEK       = "kek.key"       // 32 bytes: wraps data keys
+)
+
+// Ring is a hospital's open keys. Its methods are safe for concurrent use.
+type Ring struct {
+	seal, cosign, validator, peer ed25519.PrivateKey
+	client                        *ecdsa.PrivateKey
+	keeper                        *secrets.Keeper
+}
+
+// Create makes a new keys directory with fresh keys. It refuses a directory
+// that already holds a key, so that no key is ever overwritten.
+func Create(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the keys directory: %w", err)
+	}
+	for _, name := range []string{fileSeal, fileCosign, fileValidator, filePeer} {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return fmt.Errorf("making %s: %w", name, err)
+		}
+		if err := writePEM(filepath.Join(dir, name), key); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{fileClient, fileOperator} {
+		if err := CreateClient(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	kek := make([]byte, 32)
+	if _, err := rand.Read(kek); err != nil {
+		return fmt.Errorf("making %s: %w", fileKEK, err)
+	}
+	return writeNew(filepath.Join(dir, fileKEK), kek)
+}
+
+// CreateClient writes a fresh ECDSA P-384 key (ES384, SMART Backend Services
+// 2.0, 4.1.1) for a client such as an EHR.
+func CreateClient(path string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		return fmt.Errorf("making %s: %w", filepath.Base(path), err)
+	}
+	return writePEM(path, key)
+}
+
+// Open reads the keys directory. kms names the key-encryption key: "" or
+// "file:NAME" for a file in dir (the default is kek.key), or a URL of a KMS
+// that this build knows. The caller closes the ring.
+func Open(ctx context.Context, dir, kms string) (*Ring, error) {
+	r := &Ring{}
+	for name, to := range map[string]*ed25519.PrivateKey{
+		fileSeal: &r.seal, fileCosign: &r.cosign, fileValidator: &r.validator, filePeer: &r.peer,
+	} {
+		key, err := readPEM[ed25519.PrivateKey](filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		*to = key
+	}
+	client, err := ReadClient(filepath.Join(dir, fileClient))
+	if err != nil {
+		return nil, err
+	}
+	r.client = client
+	if r.keeper, err = openKeeper(ctx, dir, kms); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close releases the key-encryption key.
+func (r *Ring) Close() error { return r.keeper.Close() }
+
+// SignSeal signs a seal for the network. The error is that of an encoding
+// beyond the ledger's limits.
+func (r *Ring) SignSeal(s *seal.Seal, network [32]byte) { s.Sign(r.seal, network) }
+
+// Cosign returns the Ed25519 key for cosignatures (C2SP tlog-cosignature) and
+// for this hospital's own log checkpoint.
+func (r *Ring) Cosign() ed25519.PrivateKey { return r.cosign }
+
+// Client returns the ES384 key for assertions to other hospitals.
+func (r *Ring) Client() *ecdsa.PrivateKey { return r.client }
+
+// Validator returns the consensus key.
+func (r *Ring) Validator() ed25519.PrivateKey { return r.validator }
+
+// Peer returns the key that names this node among its peers.
+func (r *Ring) Peer() ed25519.PrivateKey { return r.peer }
+
+// Public returns the public halves as the member book holds them, valid from
+// height 0.
+func (r *Ring) Public() ([]member.Key, error) {
+	client, err := x509.MarshalPKIXPublicKey(r.client.Public())
+	if err != nil {
+		return nil, fmt.Errorf("encoding the client key: %w", err)
+	}
+	return []member.Key{
+		{Use: member.UseSeal, Public: public(r.seal)},
+		{Use: member.UseCosign, Public: public(r.cosign)},
+		{Use: member.UseClient, Public: client},
+		{Use: member.UseValidator, Public: public(r.validator)},
+	}, nil
+}
+
+func public(key ed25519.PrivateKey) []byte { return key.Public().(ed25519.PublicKey) }
+
+// Wrap seals a data key under the key-encryption key.
+func (r *Ring) Wrap(ctx context.Context, key []byte) ([]byte, error) {
+	wrapped, err := r.keeper.Encrypt(ctx, key)
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, "kms", "the key store does not answer", err)
+	}
+	return wrapped, nil
+}
+
+// Unwrap opens what Wrap made.
+func (r *Ring) Unwrap(ctx context.Context, wrapped []byte) ([]byte, error) {
+	key, err := r.keeper.Decrypt(ctx, wrapped)
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, "kms", "a data key does not open with this hospital's key-encryption key", err)
+	}
+	return key, nil
+}
+
+// OperatorFile returns the path of the operator's client key in dir.
+func OperatorFile(dir string) string { return filepath.Join(dir, fileOperator) }
+
+// ReadClient reads an ECDSA P-384 private key from a PEM file.
+func ReadClient(path string) (*ecdsa.PrivateKey, error) {
+	key, err := readPEM[*ecdsa.PrivateKey](path)
+	if err != nil {
+		return nil, err
+	}
+	if key.Curve != elliptic.P384() {
+		return nil, bad(path, errors.New("not a P-384 key"))
+	}
+	return key, nil
+}
+
+func writePEM(path string, key any) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", filepath.Base(path), err)
+	}
+	return writeNew(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// writeNew writes a file that must not exist yet and makes it durable.
+func writeNew(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(fault.Conflict, "key-exists", "the key file "+filepath.Base(path)+" exists already").
+			WithHint("choose an empty directory; a key is never overwritten")
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func readPEM[K any](path string) (key K, err error) {
+	data, err := readPrivate(path)
+	if err != nil {
+		return key, err
+	}
+	block, rest := pem.Decode(data)
+	if block == nil || len(rest) > 0 || block.Type != "PRIVATE KEY" {
+		return key, bad(path, errors.New("not one PEM block of type PRIVATE KEY"))
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return key, bad(path, err)
+	}
+	key, ok := parsed.(K)
+	if !ok {
+		return key, bad(path, fmt.Errorf("holds a %T", parsed))
+	}
+	return key, nil
+}
+
+// readPrivate reads a key file and refuses one that others may read.
+func readPrivate(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.Broken, "key-missing", "the key file "+path+" is missing", err).
+			WithHint("restore it from your key backup; `cairn init` makes new keys only for a new hospital")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fault.New(fault.Broken, "key-exposed", "the key file "+path+" can be read by others").
+			WithHint("chmod 600 " + path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
+	}
+	return data, nil
+}
+
+func bad(path string, cause error) error {
+	return fault.Wrap(fault.Broken, "key-damaged", "the key file "+path+" is damaged", cause).
+		WithHint("restore it from your key backup")
+}

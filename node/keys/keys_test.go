@@ -1,0 +1,82 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"cairn/node/fault"
+)
+
+func TestCreateThenOpen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	if err := Create(dir); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := Open(context.Background(), dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.Close()
+	public, err := ring.Public()
+	if err != nil || len(public) != 4 {
+		t.Fatalf("public keys: %d, %v", len(public), err)
+	}
+	data := []byte("0123456789abcdef0123456789abcdef")
+	wrapped, err := ring.Wrap(context.Background(), data)
+	if err != nil || bytes.Contains(wrapped, data) {
+		t.Fatalf("wrap: %v", err)
+	}
+	back, err := ring.Unwrap(context.Background(), wrapped)
+	if err != nil || !bytes.Equal(back, data) {
+		t.Fatalf("unwrap: %v", err)
+	}
+	wrapped[len(wrapped)-1] ^= 1
+	if _, err := ring.Unwrap(context.Background(), wrapped); err == nil {
+		t.Fatal("an altered wrap was opened")
+	}
+}
+
+func TestNoKeyIsOverwritten(t *testing.T) {
+	dir := t.TempDir()
+	if err := Create(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := Create(dir); fault.As(err).Kind != fault.Conflict {
+		t.Fatalf("want Conflict, have %v", err)
+	}
+}
+
+func TestDamagedKeysAreNamed(t *testing.T) {
+	for name, harm := range map[string]func(path string) error{
+		"key-missing": os.Remove,
+		"key-exposed": func(path string) error { return os.Chmod(path, 0o644) },
+		"key-damaged": func(path string) error { return os.WriteFile(path, []byte("no key"), 0o600) },
+	} {
+		for _, file := range []string{fileSeal, fileCosign, fileClient, fileValidator, filePeer, fileKEK} {
+			dir := t.TempDir()
+			if err := Create(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := harm(filepath.Join(dir, file)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Open(context.Background(), dir, "")
+			if err == nil || fault.As(err).Code != name {
+				t.Errorf("%s of %s: have %v", name, file, err)
+			}
+		}
+	}
+}
+
+func TestUnknownKMSIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := Create(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(context.Background(), dir, "nosuchkms://x"); fault.As(err).Code != "kms-url" {
+		t.Fatalf("have %v", err)
+	}
+}
