@@ -1,0 +1,89 @@
+// Package identity says who is asking. It is the first station: it takes a
+// request's credentials and gives an Actor, and nothing else can make one.
+//
+// Software of the hospital and other hospitals sign in by SMART Backend
+// Services (a signed client assertion) and vouch for the person behind the
+// request in the hl7-b2b extension of UDAP; patients sign in with a passkey.
+package identity
+
+import (
+	"cairn/consent"
+)
+
+// Kind tells actors apart by what vouches for them.
+type Kind string
+
+const (
+	Staff    Kind = "staff"    // a person whom this hospital's own software vouches for
+	System   Kind = "system"   // this hospital's software, no person behind it
+	Peer     Kind = "peer"     // a person whom another member vouches for
+	Patient  Kind = "patient"  // the patient herself, by passkey
+	Operator Kind = "operator" // who keeps this node running; sees no record
+)
+
+// Right is what a registered client of this hospital may do.
+type Right string
+
+const (
+	RightRecords Right = "records" // read and write records, vouch for staff
+	RightInvite  Right = "invite"  // invite patients whose identity the hospital has proved
+	RightOperate Right = "operate" // evidence, scrub, status
+)
+
+// Actor is who asks, for whom and in what role. Only this package makes one;
+// the zero Actor is nobody.
+type Actor struct {
+	kind                     Kind
+	organisation             string
+	person, name, role, unit string
+	purpose                  string
+	patient                  string
+	client                   string
+	rights                   []Right
+}
+
+// Kind returns what kind of actor this is; "" for nobody.
+func (a Actor) Kind() Kind { return a.kind }
+
+// Organisation returns the id of the member that answers for the actor.
+func (a Actor) Organisation() string { return a.organisation }
+
+// Person returns the person as "member/id", or "" for software.
+func (a Actor) Person() string { return a.person }
+
+// Name returns the person's or software's display name as vouched for.
+func (a Actor) Name() string { return a.name }
+
+// Role returns the person's role as vouched for.
+func (a Actor) Role() string { return a.role }
+
+// Unit returns the person's unit as vouched for.
+func (a Actor) Unit() string { return a.unit }
+
+// Purpose returns the v3-PurposeOfUse code that the sign-in was for, or "".
+func (a Actor) Purpose() string { return a.purpose }
+
+// Patient returns the local patient id of a patient actor, else "".
+func (a Actor) Patient() string { return a.patient }
+
+// Client returns the id of the software that carries the request, or "" for a
+// patient's own session.
+func (a Actor) Client() string { return a.client }
+
+// May tells whether the actor's client was registered with the right.
+func (a Actor) May(r Right) bool {
+	for _, have := range a.rights {
+		if have == r {
+			return true
+		}
+	}
+	return false
+}
+
+// For returns the actor as a consent decision about the subject sees it.
+func (a Actor) For(subject string) consent.Actor {
+	return consent.Actor{
+		Person: a.person, Organisation: a.organisation, Role: a.role,
+		Subject: a.kind == Patient && subject != "" && a.patient == subject,
+	}
+}

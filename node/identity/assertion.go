@@ -1,0 +1,213 @@
+package identity
+
+import (
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"cairn/ledger/member"
+	"cairn/node/fault"
+)
+
+// assertionLife is the longest that a client assertion may live (SMART
+// Backend Services 2.0, 4.1.3: exp no more than five minutes in the future).
+const assertionLife = 5 * time.Minute
+
+// skew is how far a client's clock may be off.
+const skew = 30 * time.Second
+
+// purposes are the v3-PurposeOfUse codes that a request may name.
+var purposes = []string{"TREAT", "ETREAT", "HPAYMT", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT", "HLEGAL", "BTG"}
+
+// B2B is the hl7-b2b extension: whom the client vouches for (HL7 UDAP
+// Security 1.0, 5.2.1.1).
+type B2B struct {
+	Version          string   `json:"version"`
+	SubjectName      string   `json:"subject_name,omitempty"`
+	SubjectID        string   `json:"subject_id,omitempty"`
+	SubjectRole      string   `json:"subject_role,omitempty"`
+	OrganizationID   string   `json:"organization_id"`
+	OrganizationName string   `json:"organization_name,omitempty"`
+	Unit             string   `json:"unit,omitempty"`
+	PurposeOfUse     []string `json:"purpose_of_use"`
+}
+
+// Claims are what a client assertion says (RFC 7523 section 3).
+type Claims struct {
+	Issuer     string           `json:"iss"`
+	Subject    string           `json:"sub"`
+	Audience   jwt.Audience     `json:"aud"`
+	Expiry     *jwt.NumericDate `json:"exp"`
+	IssuedAt   *jwt.NumericDate `json:"iat"`
+	ID         string           `json:"jti"`
+	Extensions Extensions       `json:"extensions,omitempty"`
+}
+
+// Extensions holds the UDAP extension objects of an assertion.
+type Extensions struct {
+	B2B *B2B `json:"hl7-b2b,omitempty"`
+}
+
+// SignAssertion makes a client assertion, signed with an ES384 key.
+func SignAssertion(key crypto.Signer, c Claims) (string, error) {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES384, Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", err
+	}
+	return jwt.Signed(signer).Claims(c).Serialize()
+}
+
+// signIn checks a client assertion and returns the actor it vouches for. The
+// key is that of a registered client or, for a member's id, the one in the
+// member book.
+func (d *Door) signIn(assertion string, now time.Time) (Actor, error) {
+	token, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.ES384, jose.RS384})
+	if err != nil {
+		return Actor{}, denied("malformed", err)
+	}
+	var peek Claims
+	if err := token.UnsafeClaimsWithoutVerification(&peek); err != nil {
+		return Actor{}, denied("malformed", err)
+	}
+	client, key, err := d.clientKey(peek.Issuer)
+	if err != nil {
+		return Actor{}, err
+	}
+	var c Claims
+	if err := token.Claims(key, &c); err != nil {
+		return Actor{}, denied("signature", err)
+	}
+	if err := d.timely(c, now); err != nil {
+		return Actor{}, err
+	}
+	if !d.seen.first(c.Issuer+" "+c.ID, c.Expiry.Time().Add(skew), now) {
+		return Actor{}, denied("replayed", nil)
+	}
+	return d.vouched(client, c)
+}
+
+// clientKey finds who an issuer is: registered software of this hospital
+// (client set) or another member (client nil).
+func (d *Door) clientKey(issuer string) (*registered, crypto.PublicKey, error) {
+	if c, ok := d.clients[issuer]; ok {
+		return &c, c.key, nil
+	}
+	if issuer != d.member {
+		if k, ok := d.book.Key(issuer, member.UseClient); ok {
+			pub, err := x509.ParsePKIXPublicKey(k.Public)
+			if err != nil {
+				return nil, nil, fault.Wrap(fault.Broken, "member-key", "a key in the member book does not parse", err)
+			}
+			return nil, pub, nil
+		}
+	}
+	return nil, nil, denied("unknown-client", nil)
+}
+
+func (d *Door) timely(c Claims, now time.Time) error {
+	switch {
+	case c.Subject != c.Issuer:
+		return denied("subject", errors.New("sub is not iss"))
+	case len(c.Audience) != 1 || c.Audience[0] != d.url+"/auth/token":
+		return denied("audience", errors.New("aud is not this node's token endpoint"))
+	case c.Expiry == nil || c.IssuedAt == nil || c.ID == "" || len(c.ID) > 128:
+		return denied("incomplete", errors.New("exp, iat and jti are required"))
+	case now.After(c.Expiry.Time().Add(skew)) || c.Expiry.Time().After(now.Add(assertionLife+skew)):
+		return denied("expired", nil)
+	case c.IssuedAt.Time().After(now.Add(skew)):
+		return denied("future", nil)
+	case c.IssuedAt.Time().Before(d.started):
+		// The table of used assertions does not survive a restart, so one
+		// signed before it cannot be told from a replay.
+		return denied("before-start", nil)
+	}
+	return nil
+}
+
+// vouched builds the actor from verified claims.
+func (d *Door) vouched(client *registered, c Claims) (Actor, error) {
+	a := Actor{kind: System, organisation: d.member, client: c.Issuer, name: c.Issuer}
+	if client != nil {
+		a.name, a.rights = client.Name, client.Rights
+		if len(client.Rights) == 1 && client.Rights[0] == RightOperate {
+			a.kind = Operator
+		}
+	} else {
+		a.kind, a.organisation = Peer, c.Issuer
+	}
+	b := c.Extensions.B2B
+	if b == nil {
+		if client == nil {
+			return Actor{}, denied("no-person", errors.New("a member's assertion needs the hl7-b2b extension"))
+		}
+		return a, nil
+	}
+	if b.Version != "1" || b.OrganizationID != a.organisation {
+		return Actor{}, denied("organisation", errors.New("hl7-b2b vouches for another organisation"))
+	}
+	if len(b.PurposeOfUse) != 1 || !slices.Contains(purposes, b.PurposeOfUse[0]) {
+		return Actor{}, denied("purpose", errors.New("hl7-b2b needs one known purpose_of_use"))
+	}
+	a.purpose = b.PurposeOfUse[0]
+	return a.withPerson(b)
+}
+
+func (a Actor) withPerson(b *B2B) (Actor, error) {
+	for _, s := range []string{b.SubjectID, b.SubjectName, b.SubjectRole, b.Unit} {
+		if len(s) > 200 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) {
+			return Actor{}, denied("person", errors.New("a field of hl7-b2b is too long or holds control characters"))
+		}
+	}
+	if b.SubjectID == "" || b.SubjectName == "" || b.SubjectRole == "" {
+		if a.kind == Peer {
+			return Actor{}, denied("person", errors.New("hl7-b2b needs subject_id, subject_name and subject_role"))
+		}
+		return a, nil
+	}
+	if a.kind == System {
+		a.kind = Staff
+	}
+	a.person, a.name, a.role, a.unit = a.organisation+"/"+b.SubjectID, b.SubjectName, b.SubjectRole, b.Unit
+	return a, nil
+}
+
+func denied(code string, cause error) error {
+	return fault.Wrap(fault.Unauthenticated, "assertion-"+code, "the client assertion was not accepted: "+code, cause).
+		WithHint("sign a fresh assertion: iss = sub = client_id, aud = this node's /auth/token, exp within five minutes, a new jti")
+}
+
+// once remembers what was used until it would have expired anyway.
+type once struct {
+	mu    sync.Mutex
+	used  map[string]time.Time
+	sweep time.Time
+}
+
+// first tells whether id was not used before, and marks it used until then.
+func (o *once) first(id string, until, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.used == nil {
+		o.used = make(map[string]time.Time)
+	}
+	if now.After(o.sweep) {
+		for old, t := range o.used {
+			if now.After(t) {
+				delete(o.used, old)
+			}
+		}
+		o.sweep = now.Add(time.Minute)
+	}
+	if _, again := o.used[id]; again {
+		return false
+	}
+	o.used[id] = until
+	return true
+}
