@@ -1,0 +1,252 @@
+// Package gate decides. It is the second station and the only way to a
+// record: it takes an Actor and what is asked, and gives a Pass.
+//
+// Log before decrypt: no Pass exists before the log entry of this very access
+// is durable, and the vault opens nothing without a Pass. So a read that
+// leaves no trace is impossible by construction; when the log stops, reads
+// stop.
+package gate
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"cairn/consent"
+	"cairn/fhir/search"
+	"cairn/node/evidence"
+	"cairn/node/fault"
+	"cairn/node/identity"
+	"cairn/node/store"
+	"cairn/proof"
+)
+
+// Chain is what the gate must know of the ledger. Mark looks an image up in
+// this hospital's own replica; Fresh says why the replica must not be relied
+// on, or nil.
+type Chain interface {
+	Fresh(now int64) error
+	Mark(image [32]byte) (height uint64, present bool)
+}
+
+// Ask is what somebody wants to do.
+type Ask struct {
+	Interaction string         // FHIR interaction: read, vread, search-type, history-instance...
+	Action      consent.Action // in the terms of a consent
+	Subject     string         // local id of the patient that the request names, "" if it names none
+	Query       string         // what was asked, for the patient's log: "Observation?category=laboratory"
+}
+
+// Record is one record version that matches a request.
+type Record struct {
+	Ref        Ref
+	Subject    string
+	Commitment [32]byte
+}
+
+// Allow tells whether a record about the subject with these facets may be
+// shown. A Find calls it on every candidate before it counts or pages.
+type Allow func(subject string, f search.Facets) bool
+
+// Find looks up what matches the request, without opening anything.
+type Find func(ctx context.Context, allow Allow) ([]Record, error)
+
+// Gate is the station. Its methods are safe for concurrent use.
+type Gate struct {
+	home    string
+	store   *store.Store
+	keys    Keys
+	journal *evidence.Journal
+	chain   Chain
+	policy  consent.Policy
+
+	mu   sync.RWMutex
+	held map[string][]held // by subject: accepted slips, compiled
+}
+
+// ownPurposes are what a hospital's own staff may act for where the patient
+// said nothing: treatment, emergency treatment, payment, operations (45 CFR
+// 164.506).
+var ownPurposes = []string{"TREAT", "ETREAT", "HPAYMT", "HOPERAT"}
+
+// New makes the gate of the member `home`.
+func New(home string, st *store.Store, keys Keys, journal *evidence.Journal, chain Chain) *Gate {
+	return &Gate{
+		home: home, store: st, keys: keys, journal: journal, chain: chain,
+		policy: consent.Policy{Home: home, Purposes: ownPurposes}, held: make(map[string][]held),
+	}
+}
+
+// Open decides on a read, makes its trace durable and gives the Pass. When the
+// request names a patient and nothing of hers may be shown to this actor for
+// this purpose, it fails with Refused and the rule; that too is in the log
+// first. Records that the filter hides are not found.
+func (g *Gate) Open(ctx context.Context, actor identity.Actor, ask Ask, find Find) (Pass, error) {
+	if actor.Kind() == "" {
+		return Pass{}, fault.New(fault.Unauthenticated, "nobody", "this needs a signed-in actor")
+	}
+	if err := g.chain.Fresh(time.Now().UnixMilli()); err != nil {
+		return Pass{}, fault.Wrap(fault.Busy, "ledger-doubt", "this hospital cannot be sure that it knows the patient's latest decision: "+err.Error(), err).
+			WithHint("try again shortly; the operator sees the state of the ledger in the node's log")
+	}
+	v := &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision)}
+	named, err := v.named()
+	if err != nil {
+		return Pass{}, err
+	}
+	if named != nil && !named.Allowed {
+		return Pass{}, g.refuse(ctx, actor, ask, *named)
+	}
+	found, err := find(ctx, v.allow)
+	if err == nil {
+		err = v.err
+	}
+	if err != nil {
+		return Pass{}, err
+	}
+	return g.admit(ctx, v, found)
+}
+
+// Missed logs that a record was asked for by name and not shown, because it
+// does not exist for this actor. The subject's log shows the refusal.
+func (g *Gate) Missed(ctx context.Context, actor identity.Actor, ask Ask, d consent.Decision) error {
+	return g.refuse(ctx, actor, ask, d)
+}
+
+// Write decides on a write. Its entry is appended by the desk in the same
+// transaction as the write itself.
+func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask) (Permit, error) {
+	own := actor.Organisation() == g.home && actor.Kind() != identity.Patient
+	if own && actor.May(identity.RightRecords) {
+		return Permit{actor: actor, subject: ask.Subject, valid: true}, nil
+	}
+	return Permit{}, g.refuse(ctx, actor, ask, consent.Decision{
+		Outcome: consent.NotPermitted, Rule: "policy.write",
+		Explanation: "Only software that this hospital registered with the right `records` may write records here.",
+	})
+}
+
+// admit logs an allowed access, one entry a patient, and makes the Pass.
+func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, error) {
+	p := Pass{actor: v.actor, opens: make([]Ref, 0, len(found))}
+	var drafts []*evidence.Draft
+	for _, group := range bySubject(v.ask.Subject, found) {
+		d, err := v.decision(group.subject)
+		if err != nil {
+			return Pass{}, err
+		}
+		ev := g.event(v.actor, v.ask, d)
+		ev.Subject, ev.Kind, ev.Allowed = PatientReference(group.subject), v.kind(), true
+		for _, r := range group.records {
+			p.opens = append(p.opens, r.Ref)
+			ev.Records = append(ev.Records, proof.Record{Type: r.Ref.Type, ID: r.Ref.ID, Version: r.Ref.Version, Commitment: r.Commitment})
+		}
+		draft, err := g.journal.Draft(ev)
+		if err != nil {
+			return Pass{}, err
+		}
+		drafts = append(drafts, draft)
+	}
+	if err := g.write(ctx, drafts); err != nil {
+		return Pass{}, err
+	}
+	for _, d := range drafts {
+		p.receipts = append(p.receipts, d.Receipt())
+	}
+	return p, nil
+}
+
+// refuse logs a refusal and returns it as a fault with its rule.
+func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d consent.Decision) error {
+	ev := g.event(actor, ask, d)
+	ev.Kind, ev.Subject = proof.KindAccessRefused, PatientReference(ask.Subject)
+	draft, err := g.journal.Draft(ev)
+	if err != nil {
+		return err
+	}
+	if err := g.write(ctx, []*evidence.Draft{draft}); err != nil {
+		return err
+	}
+	text := d.Explanation
+	if text == "" {
+		text = "This is not allowed."
+	}
+	return fault.New(fault.Refused, d.Rule, text)
+}
+
+func (g *Gate) write(ctx context.Context, drafts []*evidence.Draft) error {
+	err := g.store.Update(ctx, func(tx *store.Tx) error {
+		for _, d := range drafts {
+			if err := d.Append(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		return nil
+	}
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	return fault.Wrap(fault.Broken, "log", "the log of accesses cannot be written, so nothing is shown", err)
+}
+
+// event starts the log entry of an access.
+func (g *Gate) event(actor identity.Actor, ask Ask, d consent.Decision) proof.Event {
+	return proof.Event{
+		Member: g.home, Time: time.Now().UnixMilli(), Actor: Describe(actor), Purpose: actor.Purpose(),
+		Action: ask.Interaction, Rule: d.Rule, Explanation: d.Explanation, Grant: d.Grant, Query: ask.Query,
+	}
+}
+
+// PatientReference returns "Patient/ID" for a subject, "" for none.
+func PatientReference(subject string) string {
+	if subject == "" {
+		return ""
+	}
+	return "Patient/" + subject
+}
+
+// Describe returns the actor as an entry of the log keeps it: machines and
+// people are told apart.
+func Describe(a identity.Actor) proof.Actor {
+	kind := proof.ActorMachine
+	switch {
+	case a.Kind() == identity.Patient:
+		kind = proof.ActorPatient
+	case a.Person() != "":
+		kind = proof.ActorStaff
+	}
+	return proof.Actor{
+		Kind: kind, Organisation: a.Organisation(), Person: a.Person(),
+		Name: a.Name(), Role: a.Role(), Unit: a.Unit(),
+	}
+}
+
+type group struct {
+	subject string
+	records []Record
+}
+
+// bySubject groups records by whom they are about, in order of appearance. The
+// patient whom the request named has a group even if nothing was found: that
+// somebody looked is an event.
+func bySubject(named string, found []Record) []group {
+	var groups []group
+	at := make(map[string]int)
+	if named != "" || len(found) == 0 {
+		groups, at[named] = append(groups, group{subject: named}), 0
+	}
+	for _, r := range found {
+		i, ok := at[r.Subject]
+		if !ok {
+			i = len(groups)
+			groups, at[r.Subject] = append(groups, group{subject: r.Subject}), i
+		}
+		groups[i].records = append(groups[i].records, r)
+	}
+	return groups
+}

@@ -1,0 +1,121 @@
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"cairn/consent"
+	"cairn/consent/slip"
+	"cairn/node/fault"
+	"cairn/node/store"
+)
+
+// Keys opens what is sealed in the store; node/keys has it.
+type Keys interface {
+	Seal(ctx context.Context, name string, plain, bound []byte) ([]byte, error)
+	Open(ctx context.Context, name string, sealed, bound []byte) ([]byte, error)
+}
+
+// slipKey names the data key of accepted slips (keys.ChestSlips).
+const slipKey = "~slips"
+
+// held is an accepted slip as the gate uses it: compiled once, its marks
+// looked up in the replica at every decision.
+type held struct {
+	ref        string
+	terms      consent.Terms
+	mark, stop [32]byte // images in the register
+}
+
+// Reference returns how a slip is named in logs, decisions and answers.
+func Reference(commitment [32]byte) string { return hex.EncodeToString(commitment[:]) }
+
+// Image returns what the register holds for a mark: its SHA-256.
+func Image(mark [32]byte) [32]byte { return sha256.Sum256(mark[:]) }
+
+// Keep prepares an accepted slip for the store: its terms are sealed.
+func (g *Gate) Keep(ctx context.Context, s slip.Slip, accepted int64) (store.Slip, error) {
+	commitment := s.Commitment()
+	body, err := g.keys.Seal(ctx, slipKey, s.Encode(), commitment[:])
+	if err != nil {
+		return store.Slip{}, err
+	}
+	return store.Slip{Commitment: commitment, Subject: s.Subject, Grantee: s.Grantee, Stop: s.StopImage, Body: body, Accepted: accepted}, nil
+}
+
+// Slip opens an accepted slip from its row and checks it against the
+// commitment.
+func (g *Gate) Slip(ctx context.Context, row *store.Slip) (*slip.Slip, error) {
+	plain, err := g.keys.Open(ctx, slipKey, row.Body, row.Commitment[:])
+	if err != nil {
+		return nil, err
+	}
+	s, err := slip.Decode(plain)
+	if err != nil || s.Commitment() != row.Commitment || s.Subject != row.Subject || s.StopImage != row.Stop {
+		return nil, fault.Wrap(fault.Broken, "slip", "a stored consent was altered or damaged", err)
+	}
+	return s, nil
+}
+
+// slips returns the patient's compiled slips from memory or the store.
+func (g *Gate) slips(ctx context.Context, subject string) ([]held, error) {
+	if subject == "" {
+		return nil, nil
+	}
+	g.mu.RLock()
+	cached, ok := g.held[subject]
+	g.mu.RUnlock()
+	if ok {
+		return cached, nil
+	}
+	// The lock spans the look-up, so that a slip accepted meanwhile cannot be
+	// overwritten in memory by an older answer.
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	loaded, err := g.load(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	if len(g.held) >= heldLimit {
+		clear(g.held)
+	}
+	g.held[subject] = loaded
+	return loaded, nil
+}
+
+func (g *Gate) load(ctx context.Context, subject string) ([]held, error) {
+	var rows []*store.Slip
+	err := g.store.View(ctx, func(v *store.View) (err error) {
+		rows, err = v.Slips(subject)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading slips: %w", err)
+	}
+	loaded := make([]held, 0, len(rows))
+	for _, row := range rows {
+		s, err := g.Slip(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		terms, err := consent.Compile(s.Terms)
+		if err != nil {
+			return nil, fault.Wrap(fault.Broken, "slip", "a stored consent does not compile", err)
+		}
+		loaded = append(loaded, held{Reference(row.Commitment), terms, Image(row.Commitment), s.StopImage})
+	}
+	return loaded, nil
+}
+
+// heldLimit bounds how many patients' slips are kept in memory.
+const heldLimit = 10_000
+
+// Forget drops what is remembered of a patient's slips; the desk that changes
+// them calls it after the change is durable.
+func (g *Gate) Forget(subject string) {
+	g.mu.Lock()
+	delete(g.held, subject)
+	g.mu.Unlock()
+}
