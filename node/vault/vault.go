@@ -1,0 +1,162 @@
+// Package vault keeps records: the exact bytes that were acknowledged,
+// compressed and sealed under a key of the patient whom they are about. It is
+// the third station: it opens nothing without a Pass of the gate and seals
+// nothing without a Permit.
+//
+// Trust: a thief of the store sees ciphertext, sizes and the search values
+// beside it; with the key-encryption key as well, everything. A forger who
+// edits a sealed body is found when it is opened, by scrub, and by the
+// commitment in the log.
+package vault
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/store"
+	"cairn/proof"
+)
+
+// Keys gives the data key of a subject; node/keys has it.
+type Keys interface {
+	Key(ctx context.Context, subject string, create bool) (cipher.AEAD, error)
+}
+
+// Vault is the station. Its methods are safe for concurrent use.
+type Vault struct {
+	keys Keys
+	enc  *zstd.Encoder
+	dec  *zstd.Decoder
+}
+
+const (
+	bodyVersion = 1
+	hashSize    = 32
+	nonceSize   = 12
+	headSize    = 1 + hashSize + nonceSize
+	// plainLimit bounds what a sealed body may unpack to.
+	plainLimit = 16 << 20
+)
+
+// New makes the vault of a hospital.
+func New(keys Keys) (*Vault, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2),
+		zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(128<<10), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, fmt.Errorf("starting compression: %w", err)
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(plainLimit))
+	if err != nil {
+		return nil, fmt.Errorf("starting decompression: %w", err)
+	}
+	return &Vault{keys: keys, enc: enc, dec: dec}, nil
+}
+
+// Sealed is a record version ready for the store.
+type Sealed struct {
+	Body       []byte // format, commitment, nonce, AES-256-GCM(salt || zstd(bytes))
+	Commitment [32]byte
+}
+
+// Opened is a record version as it was acknowledged.
+type Opened struct {
+	Raw        []byte
+	Salt       [32]byte
+	Commitment [32]byte
+}
+
+// Seal compresses and encrypts the exact bytes of a record version about a
+// subject. Nothing is written to the store but, for a first record, the
+// subject's new data key.
+func (v *Vault) Seal(ctx context.Context, permit gate.Permit, subject string, ref gate.Ref, raw []byte) (Sealed, error) {
+	if !permit.Covers(subject) {
+		return Sealed{}, fault.New(fault.Refused, "no-permit", "the gate has not allowed this write")
+	}
+	aead, err := v.keys.Key(ctx, subject, true)
+	if err != nil {
+		return Sealed{}, err
+	}
+	var salt [hashSize]byte
+	rand.Read(salt[:]) // never fails: crypto/rand, Go 1.24
+	commitment := proof.Commitment(salt, ref.Type, ref.ID, ref.Version, raw)
+	plain := v.enc.EncodeAll(raw, append(make([]byte, 0, len(raw)/2+256), salt[:]...))
+	body := make([]byte, headSize, headSize+len(plain)+aead.Overhead())
+	body[0] = bodyVersion
+	copy(body[1:], commitment[:])
+	nonce := body[1+hashSize : headSize]
+	rand.Read(nonce)
+	body = aead.Seal(body, nonce, plain, bound(subject, ref, commitment))
+	return Sealed{Body: body, Commitment: commitment}, nil
+}
+
+// Commitment returns the commitment in front of a sealed body. It opens
+// nothing and is not checked until the body is opened.
+func Commitment(body []byte) ([32]byte, error) {
+	if len(body) < headSize || body[0] != bodyVersion {
+		return [32]byte{}, damaged(errors.New("not a sealed body"))
+	}
+	return [32]byte(body[1 : 1+hashSize]), nil
+}
+
+// Open decrypts one stored version that the pass covers. It fails with Refused
+// for any other, Gone for one that was erased, and Broken for one whose bytes
+// do not open.
+func (v *Vault) Open(ctx context.Context, pass gate.Pass, ref gate.Ref, row *store.Version) (Opened, error) {
+	if !pass.Opens(ref) {
+		return Opened{}, fault.New(fault.Refused, "no-pass", "the gate has not opened this record")
+	}
+	return v.unseal(ctx, ref, row)
+}
+
+// Check opens a stored version and reports only whether its bytes still open
+// and match the commitment beside them. It is for scrub and gives nothing out.
+func (v *Vault) Check(ctx context.Context, ref gate.Ref, row *store.Version) error {
+	_, err := v.unseal(ctx, ref, row)
+	return err
+}
+
+func (v *Vault) unseal(ctx context.Context, ref gate.Ref, row *store.Version) (Opened, error) {
+	commitment, err := Commitment(row.Body)
+	if err != nil {
+		return Opened{}, err
+	}
+	aead, err := v.keys.Key(ctx, row.Subject, false)
+	if err != nil {
+		return Opened{}, err
+	}
+	plain, err := aead.Open(nil, row.Body[1+hashSize:headSize], row.Body[headSize:], bound(row.Subject, ref, commitment))
+	if err != nil || len(plain) < hashSize {
+		return Opened{}, damaged(err)
+	}
+	out := Opened{Salt: [32]byte(plain[:hashSize]), Commitment: commitment}
+	if out.Raw, err = v.dec.DecodeAll(plain[hashSize:], nil); err != nil {
+		return Opened{}, damaged(err)
+	}
+	if proof.Commitment(out.Salt, ref.Type, ref.ID, ref.Version, out.Raw) != commitment {
+		return Opened{}, damaged(errors.New("the commitment beside it is of other bytes"))
+	}
+	return out, nil
+}
+
+func damaged(cause error) error {
+	return fault.Wrap(fault.Broken, "record-damaged", "this record was altered or damaged in the hospital's database, so it is not shown", cause).
+		WithHint("the operator should run `cairn scrub`, which names the row")
+}
+
+// bound is what a sealed body is tied to, so that no row can be swapped for
+// another.
+func bound(subject string, ref gate.Ref, commitment [32]byte) []byte {
+	out := make([]byte, 0, len(subject)+len(ref.Type)+len(ref.ID)+80)
+	for _, s := range []string{"cairn/vault/v1", subject, ref.Type, ref.ID} {
+		out = append(binary.BigEndian.AppendUint16(out, uint16(len(s))), s...) //nolint:gosec // ids are at most 64 bytes
+	}
+	return append(binary.BigEndian.AppendUint64(out, ref.Version), commitment[:]...)
+}
