@@ -1,0 +1,182 @@
+package record
+
+import (
+	"context"
+	"fmt"
+
+	"cairn/consent"
+	"cairn/fhir/search"
+	"cairn/node/evidence"
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/identity"
+	"cairn/node/store"
+	"cairn/node/vault"
+)
+
+// Read returns the current version of a record (FHIR R4 3.1.0.2).
+func (d *Desk) Read(ctx context.Context, actor identity.Actor, typ, id string) (Version, error) {
+	out, err := d.one(ctx, actor, "read", typ, id, 0)
+	return out.Version, err
+}
+
+// ReadVersion returns a given version of a record (FHIR R4 3.1.0.3).
+func (d *Desk) ReadVersion(ctx context.Context, actor identity.Actor, typ, id string, version uint64) (Version, error) {
+	if version == 0 {
+		return Version{}, missing()
+	}
+	out, err := d.one(ctx, actor, "vread", typ, id, version)
+	return out.Version, err
+}
+
+// Evidence is a record version with what its proof needs.
+type Evidence struct {
+	Version
+	vault.Opened
+	Entry uint64 // index of the log entry that stored it
+}
+
+// Evidence opens a record version for a proof. It is a read like any other:
+// decided by the gate, in the log first.
+func (d *Desk) Evidence(ctx context.Context, actor identity.Actor, typ, id string, version uint64) (Evidence, error) {
+	return d.one(ctx, actor, "evidence", typ, id, version)
+}
+
+// one reads one version; 0 means the current one.
+func (d *Desk) one(ctx context.Context, actor identity.Actor, interaction, typ, id string, version uint64) (Evidence, error) {
+	head, err := d.head(ctx, typ, id)
+	if fault.Is(err, fault.NotFound) {
+		return Evidence{}, missing()
+	}
+	if err != nil {
+		return Evidence{}, err
+	}
+	if version == 0 {
+		version = head.Version
+	}
+	var row *store.Version
+	ask := gate.Ask{Interaction: interaction, Action: consent.Access, Subject: head.Subject, Query: fmt.Sprintf("%s/%s/_history/%d", typ, id, version)}
+	pass, err := d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
+		if !allow(head.Subject, head.Facets) {
+			return nil, nil
+		}
+		row, err = d.row(ctx, typ, id, version)
+		if fault.Is(err, fault.NotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return records(row)
+	})
+	if err != nil {
+		return Evidence{}, unseen(actor, err)
+	}
+	if len(pass.Refs()) == 0 {
+		return Evidence{}, missing()
+	}
+	if row.Deleted {
+		return Evidence{}, fault.New(fault.Gone, "deleted", "this record was deleted")
+	}
+	opened, err := d.vault.Open(ctx, pass, pass.Refs()[0], row)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return Evidence{Version: versionOf(row, opened.Raw, pass.Receipts()[0]), Opened: opened, Entry: row.Entry}, nil
+}
+
+func (d *Desk) row(ctx context.Context, typ, id string, version uint64) (row *store.Version, err error) {
+	err = d.store.View(ctx, func(v *store.View) error {
+		row, err = v.Version(typ, id, version)
+		return err
+	})
+	return row, err
+}
+
+func records(row *store.Version) ([]gate.Record, error) {
+	commitment, err := vault.Commitment(row.Body)
+	if err != nil {
+		return nil, err
+	}
+	return []gate.Record{{Ref: gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, Subject: row.Subject, Commitment: commitment}}, nil
+}
+
+func versionOf(row *store.Version, raw []byte, receipt evidence.Receipt) Version {
+	return Version{Type: row.Type, ID: row.ID, Version: row.Version, Updated: row.Updated, Raw: raw, Deleted: row.Deleted, Receipt: receipt}
+}
+
+// unseen hides from another hospital whether a record that it may not see
+// exists: its answer is that of a record that is not there.
+func unseen(actor identity.Actor, err error) error {
+	if actor.Kind() == identity.Peer && fault.Is(err, fault.Refused) {
+		return missing()
+	}
+	return err
+}
+
+func missing() error {
+	return fault.New(fault.NotFound, "not-found", "there is no such record, or none that you may see")
+}
+
+// Page is one page of a search or history, newest or lowest first as the
+// interaction says.
+type Page struct {
+	Versions []Version
+	Total    int
+	Next     string // cursor of the next page, "" at the end
+	Receipts []evidence.Receipt
+}
+
+// Search finds records (FHIR R4 3.1.1). What the patient's consent hides is
+// neither counted nor paged over.
+func (d *Desk) Search(ctx context.Context, actor identity.Actor, q search.Query, asked string) (Page, error) {
+	var page Page
+	var rows []*store.Version
+	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: q.Subject, Query: asked}
+	if actor.Kind() == identity.Patient {
+		ask.Subject, q.Subject = actor.Patient(), narrow(q.Subject, actor.Patient())
+	}
+	pass, err := d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
+		err = d.store.View(ctx, func(v *store.View) error {
+			hits, err := v.Search(q, allow)
+			if err != nil {
+				return err
+			}
+			page.Total, page.Next = hits.Total, hits.Next
+			for _, h := range hits.Hits {
+				row, err := v.Version(h.Type, h.ID, h.Version)
+				if err != nil {
+					return err
+				}
+				r, err := records(row)
+				if err != nil {
+					return err
+				}
+				rows, found = append(rows, row), append(found, r...)
+			}
+			return nil
+		})
+		return found, err
+	})
+	if err != nil {
+		return Page{}, err
+	}
+	page.Receipts = pass.Receipts()
+	for i, ref := range pass.Refs() {
+		opened, err := d.vault.Open(ctx, pass, ref, rows[i])
+		if err != nil {
+			return Page{}, err
+		}
+		page.Versions = append(page.Versions, versionOf(rows[i], opened.Raw, evidence.Receipt{}))
+	}
+	return page, nil
+}
+
+// narrow keeps a patient's search on herself: one that names another finds
+// nothing.
+func narrow(named, own string) string {
+	if named == "" || named == own {
+		return own
+	}
+	return "~nobody"
+}
