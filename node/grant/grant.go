@@ -1,0 +1,242 @@
+// Package grant is the desk for what a patient decides: it takes marks for the
+// ledger, accepts her slips, lists them, and notices when one is stopped.
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cairn/consent/slip"
+	"cairn/node/evidence"
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/identity"
+	"cairn/node/store"
+	"cairn/proof"
+)
+
+// States of a slip in the store.
+const (
+	stateActive  = 0
+	stateStopped = 1
+)
+
+// Chain is the ledger as this desk needs it.
+type Chain interface {
+	Mark(image [32]byte) (height uint64, present bool)
+	Changed() <-chan struct{} // closed at the next executed block
+}
+
+// Beat seals what waits.
+type Beat interface{ Urgent() }
+
+// Desk does the work. Its methods are safe for concurrent use.
+type Desk struct {
+	home    string
+	network [32]byte
+	door    *identity.Door
+	gate    *gate.Gate
+	journal *evidence.Journal
+	store   *store.Store
+	chain   Chain
+	beat    Beat
+	active  watchlist
+}
+
+// New makes the desk of the member home on a network.
+func New(home string, network [32]byte, door *identity.Door, g *gate.Gate, j *evidence.Journal, st *store.Store, chain Chain, beat Beat) *Desk {
+	return &Desk{home: home, network: network, door: door, gate: g, journal: j, store: st, chain: chain, beat: beat}
+}
+
+// markWait bounds how long a caller waits for the ledger.
+const markWait = 15 * time.Second
+
+// MarkLimit is how many marks one call may hand in.
+const MarkLimit = 64
+
+// Mark hands marks to the ledger: anyone may, for anyone, and nobody can tell
+// what they are. It returns the height at which the last of them stands once
+// all are in this hospital's replica. A mark that was durable here when the
+// wait ended with Busy is sealed later all the same.
+func (d *Desk) Mark(ctx context.Context, marks [][32]byte) (height uint64, err error) {
+	if len(marks) == 0 || len(marks) > MarkLimit {
+		return 0, fault.New(fault.Invalid, "marks", fmt.Sprintf("between 1 and %d marks can be handed in at once", MarkLimit))
+	}
+	if height, ok := d.sealed(marks); ok {
+		return height, nil
+	}
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		for _, m := range marks {
+			if err := tx.AddMark(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("queueing marks: %w", err)
+	}
+	return d.await(ctx, marks)
+}
+
+func (d *Desk) await(ctx context.Context, marks [][32]byte) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, markWait)
+	defer cancel()
+	changed := d.chain.Changed()
+	d.beat.Urgent()
+	for {
+		if height, ok := d.sealed(marks); ok {
+			return height, nil
+		}
+		select {
+		case <-changed:
+			changed = d.chain.Changed()
+		case <-ctx.Done():
+			return 0, fault.New(fault.Busy, "marks-waiting", "the marks are kept here and wait for the ledger").
+				WithHint("hand them to another hospital as well; it does no harm to hand a mark in twice")
+		}
+	}
+}
+
+func (d *Desk) sealed(marks [][32]byte) (height uint64, all bool) {
+	for _, m := range marks {
+		h, ok := d.chain.Mark(gate.Image(m))
+		if !ok {
+			return 0, false
+		}
+		height = max(height, h)
+	}
+	return height, true
+}
+
+// Accept takes a slip: this custodian's part of what the patient signed. The
+// passkey's signature is what authorises it, so no session is needed; taking
+// the same slip twice changes nothing.
+func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed slip.Assertion) (Held, error) {
+	if s.Custodian != d.home || s.Network != d.network {
+		return Held{}, fault.New(fault.Invalid, "slip-address", "this consent is for another hospital or network")
+	}
+	terms, err := s.Check()
+	if err != nil {
+		return Held{}, fault.Wrap(fault.Invalid, "slip-terms", "the terms of this consent are not what was shown and signed", err)
+	}
+	if err := d.authorised(ctx, s, path, signed); err != nil {
+		return Held{}, err
+	}
+	if _, stopped := d.chain.Mark(s.StopImage); stopped {
+		return Held{}, fault.New(fault.Conflict, "slip-stopped", "this consent was stopped").WithHint("make a new one")
+	}
+	commitment := s.Commitment()
+	if _, err := d.Mark(ctx, [][32]byte{commitment}); err != nil {
+		return Held{}, err
+	}
+	if err := d.keep(ctx, s); err != nil {
+		return Held{}, err
+	}
+	return d.held(commitment, s, slip.Text(terms)), nil
+}
+
+// authorised checks that the patient's own passkey signed the root that the
+// path leads to.
+func (d *Desk) authorised(ctx context.Context, s *slip.Slip, path slip.Path, signed slip.Assertion) error {
+	root, err := path.Root(s.Leaf())
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "slip-path", "this consent is not part of what was signed", err)
+	}
+	subject, err := d.door.VerifyPasskey(ctx, signed, root[:], "")
+	if err != nil {
+		return err
+	}
+	if subject != s.Subject {
+		return fault.New(fault.Refused, "slip-subject", "the passkey belongs to another patient")
+	}
+	if now := time.Now(); time.UnixMilli(s.IssuedAt).After(now.Add(5 * time.Minute)) {
+		return fault.New(fault.Invalid, "slip-time", "this consent was issued in the future").WithHint("set the clock of the device right")
+	}
+	return nil
+}
+
+// keep stores the slip and its event in one transaction.
+func (d *Desk) keep(ctx context.Context, s *slip.Slip) error {
+	row, err := d.gate.Keep(ctx, *s, time.Now().UnixMilli())
+	if err != nil {
+		return err
+	}
+	draft, err := d.journal.Draft(d.event(proof.KindConsentReceived, s.Subject, "grant", row.Commitment, s.Grantee))
+	if err != nil {
+		return err
+	}
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.AddSlip(&row); err != nil {
+			return err
+		}
+		return draft.Append(tx)
+	})
+	var f *fault.Error
+	if errors.As(err, &f) && f.Kind == fault.Conflict {
+		return nil // it is here already
+	}
+	if err != nil {
+		return fmt.Errorf("keeping a consent: %w", err)
+	}
+	d.gate.Forget(s.Subject)
+	d.active.add(watched{row.Commitment, s.StopImage, s.Subject, s.Grantee})
+	return nil
+}
+
+func (d *Desk) event(kind, subject, action string, commitment [32]byte, grantee string) proof.Event {
+	return proof.Event{
+		Kind: kind, Time: time.Now().UnixMilli(), Actor: proof.Actor{Kind: proof.ActorPatient},
+		Subject: gate.PatientReference(subject), Purpose: "PATRQT", Action: action, Allowed: true,
+		Rule: "policy.subject", Grant: gate.Reference(commitment), Counterpart: grantee,
+	}
+}
+
+// Held is a slip as its patient sees it.
+type Held struct {
+	Commitment [32]byte
+	Grantee    string // member id
+	Text       string // the very text that she signed
+	Issued     int64  // Unix milliseconds
+	SealedAt   uint64 // height of the commitment's mark
+	Stopped    bool
+	StoppedAt  uint64 // height of the stop mark
+}
+
+func (d *Desk) held(commitment [32]byte, s *slip.Slip, text string) Held {
+	h := Held{Commitment: commitment, Grantee: s.Grantee, Text: text, Issued: s.IssuedAt}
+	h.SealedAt, _ = d.chain.Mark(gate.Image(commitment))
+	h.StoppedAt, h.Stopped = d.chain.Mark(s.StopImage)
+	return h
+}
+
+// List returns the slips that this hospital holds of the signed-in patient,
+// oldest first.
+func (d *Desk) List(ctx context.Context, actor identity.Actor) ([]Held, error) {
+	if actor.Kind() != identity.Patient {
+		return nil, fault.New(fault.Refused, "policy.own-consents", "only the patient sees her consents here")
+	}
+	var rows []*store.Slip
+	err := d.store.View(ctx, func(v *store.View) (err error) {
+		rows, err = v.Slips(actor.Patient())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading consents: %w", err)
+	}
+	out := make([]Held, 0, len(rows))
+	for _, row := range rows {
+		s, err := d.gate.Slip(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		terms, err := s.Check()
+		if err != nil {
+			return nil, fault.Wrap(fault.Broken, "slip", "a stored consent is damaged", err)
+		}
+		out = append(out, d.held(row.Commitment, s, slip.Text(terms)))
+	}
+	return out, nil
+}

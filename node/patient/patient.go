@@ -1,0 +1,158 @@
+// Package patient is the desk for the person herself: invitation, passkeys,
+// where else her records are, and her log of who looked.
+package patient
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cairn/node/evidence"
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/identity"
+	"cairn/node/store"
+	"cairn/proof"
+)
+
+// Desk does the work. Its methods are safe for concurrent use.
+type Desk struct {
+	home    string
+	door    *identity.Door
+	journal *evidence.Journal
+	store   *store.Store
+}
+
+// New makes the desk of the member home.
+func New(home string, door *identity.Door, j *evidence.Journal, st *store.Store) *Desk {
+	return &Desk{home: home, door: door, journal: j, store: st}
+}
+
+// Invite makes a one-time code for a patient whose identity the hospital has
+// proved. Only software with the right to invite may ask.
+func (d *Desk) Invite(ctx context.Context, actor identity.Actor, subject string) (code string, err error) {
+	if !actor.May(identity.RightInvite) {
+		return "", fault.New(fault.Refused, "policy.invite", "this software was not registered with the right to invite patients")
+	}
+	draft, err := d.journal.Draft(d.event(proof.KindInvitationIssued, gate.Describe(actor), subject, "invite"))
+	if err != nil {
+		return "", err
+	}
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		head, err := tx.Current("Patient", subject)
+		if err != nil || head.Deleted {
+			return fault.New(fault.NotFound, "not-found", "there is no such patient at this hospital")
+		}
+		if code, err = identity.Invite(tx, subject, time.Now()); err != nil {
+			return err
+		}
+		return draft.Append(tx)
+	})
+	return code, err
+}
+
+// Register keeps a passkey that Door.Register has checked, using up the
+// invitation that it came with, and returns the patient's local id.
+func (d *Desk) Register(ctx context.Context, response []byte, name string) (subject string, err error) {
+	checked, err := d.door.Register(response, name)
+	if err != nil {
+		return "", err
+	}
+	var ev proof.Event
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		if subject, err = checked.Keep(tx); err != nil {
+			return err
+		}
+		ev = d.event(proof.KindPasskeyRegistered, proof.Actor{Kind: proof.ActorPatient}, subject, "register")
+		draft, err := d.journal.Draft(ev)
+		if err != nil {
+			return err
+		}
+		return draft.Append(tx)
+	})
+	if fault.Is(err, fault.Gone) {
+		return "", fault.New(fault.Unauthenticated, "invitation", "this invitation is unknown, used or expired").
+			WithHint("ask the hospital for a new one")
+	}
+	return subject, err
+}
+
+// Locator says where else a patient has records, and under which slip the
+// hospital that she tells may ask for them.
+type Locator struct {
+	Custodian  string   // member id
+	Patient    string   // her id there
+	Commitment [32]byte // of the slip
+}
+
+// Locate keeps locators that the signed-in patient hands to this hospital.
+func (d *Desk) Locate(ctx context.Context, actor identity.Actor, locators []Locator) error {
+	if actor.Kind() != identity.Patient {
+		return fault.New(fault.Refused, "policy.own-records", "only the patient says where her records are")
+	}
+	now := time.Now().UnixMilli()
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
+		for _, l := range locators {
+			if l.Custodian == d.home {
+				continue
+			}
+			if err := tx.PutLocator(&store.Locator{Subject: actor.Patient(), Member: l.Custodian, Patient: l.Patient, Commitment: l.Commitment, Added: now}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("keeping locators: %w", err)
+	}
+	return nil
+}
+
+// LogPage is a page of a patient's log, newest first.
+type LogPage struct {
+	Entries []evidence.Opened
+	Total   int
+	Next    uint64 // index to go on before; 0 at the end
+}
+
+// Log returns the signed-in patient's log: everyone who asked for her records
+// here, allowed or refused, and everything that was done with them.
+func (d *Desk) Log(ctx context.Context, actor identity.Actor, before uint64, limit int) (LogPage, error) {
+	if actor.Kind() != identity.Patient {
+		return LogPage{}, fault.New(fault.Refused, "policy.own-log", "only the patient sees her log here")
+	}
+	if before == 0 {
+		before = 1<<63 - 1
+	}
+	var page LogPage
+	var rows []*store.Entry
+	err := d.store.View(ctx, func(v *store.View) (err error) {
+		if page.Total, err = v.CountEntries(actor.Patient()); err != nil {
+			return err
+		}
+		rows, err = v.Entries(actor.Patient(), before, limit)
+		return err
+	})
+	if err != nil {
+		return LogPage{}, fmt.Errorf("reading the log: %w", err)
+	}
+	for _, row := range rows {
+		opened, err := d.journal.Open(row)
+		if err != nil {
+			return LogPage{}, err
+		}
+		page.Entries = append(page.Entries, opened)
+		page.Next = row.Index
+	}
+	if len(rows) < limit {
+		page.Next = 0
+	}
+	return page, nil
+}
+
+func (d *Desk) event(kind string, actor proof.Actor, subject, action string) proof.Event {
+	return proof.Event{
+		Kind: kind, Time: time.Now().UnixMilli(), Actor: actor, Subject: gate.PatientReference(subject),
+		Action: action, Allowed: true, Rule: "policy.subject",
+	}
+}
