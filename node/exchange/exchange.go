@@ -1,0 +1,244 @@
+// Package exchange is the desk that asks other hospitals: it gathers what a
+// patient allowed this hospital to see elsewhere, merges it without
+// duplicates, and keeps the source and the receipt of everything.
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"cairn/consent"
+	"cairn/fhir/resource"
+	"cairn/ledger/member"
+	"cairn/node/evidence"
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/identity"
+	"cairn/node/peer"
+	"cairn/node/store"
+	"cairn/proof"
+)
+
+// Book looks members up.
+type Book interface {
+	Member(id string) (member.Member, bool)
+}
+
+// Desk does the work. Its methods are safe for concurrent use.
+type Desk struct {
+	gate    *gate.Gate
+	journal *evidence.Journal
+	store   *store.Store
+	peers   *peer.Client
+	book    Book
+}
+
+// New makes the desk.
+func New(g *gate.Gate, j *evidence.Journal, st *store.Store, peers *peer.Client, book Book) *Desk {
+	return &Desk{gate: g, journal: j, store: st, peers: peers, book: book}
+}
+
+// wait bounds how long a custodian may take to answer.
+const wait = 20 * time.Second
+
+// pages bounds how many pages are followed at one custodian.
+const pages = 100
+
+// Item is one record that custodians hold, with where it came from.
+type Item struct {
+	Raw     []byte   // the custodian's bytes
+	Sources []Source // one, or more for the same record at several hospitals
+}
+
+// Source is where a record came from and how it is proved.
+type Source struct {
+	Custodian string // member id
+	URL       string // of the record there
+	Evidence  string // URL at which the record's proof bundle can be had
+}
+
+// Custodian is how one hospital answered.
+type Custodian struct {
+	ID, Name string
+	Count    int
+	Receipts []string // of its log: what it says it disclosed
+	Fault    *fault.Error
+}
+
+// Gathered is what all custodians answered.
+type Gathered struct {
+	Items      []Item
+	Custodians []Custodian
+	Receipts   []evidence.Receipt // of this hospital's own log
+}
+
+// Gather asks every hospital that the patient told this one about for records
+// of a type, with search parameters. It is for this hospital's staff. Each
+// answer is in the log before it is handed on; a hospital that refuses or does
+// not answer is listed with the reason.
+func (d *Desk) Gather(ctx context.Context, actor identity.Actor, subject, typ string, params url.Values) (Gathered, error) {
+	if actor.Kind() != identity.Staff {
+		return Gathered{}, fault.New(fault.Refused, "policy.gather", "only a person of this hospital can ask other hospitals").
+			WithHint("vouch for the person in the hl7-b2b extension when signing in")
+	}
+	asked := typ + "?" + params.Encode()
+	ask := gate.Ask{Interaction: "gather", Action: consent.Access, Subject: subject, Query: asked}
+	pass, err := d.gate.Open(ctx, actor, ask, func(context.Context, gate.Allow) ([]gate.Record, error) { return nil, nil })
+	if err != nil {
+		return Gathered{}, err
+	}
+	var locators []*store.Locator
+	err = d.store.View(ctx, func(v *store.View) (err error) {
+		locators, err = v.Locators(subject)
+		return err
+	})
+	if err != nil {
+		return Gathered{}, fmt.Errorf("reading locators: %w", err)
+	}
+	answers := d.askAll(ctx, actor, locators, typ, params)
+	out := Gathered{Receipts: pass.Receipts()}
+	receipts, err := d.note(ctx, actor, subject, asked, answers)
+	if err != nil {
+		return Gathered{}, err
+	}
+	out.Receipts = append(out.Receipts, receipts...)
+	for _, a := range answers {
+		out.Custodians = append(out.Custodians, a.custodian)
+	}
+	out.Items = merge(answers)
+	return out, nil
+}
+
+// answer is one custodian's, parsed.
+type answer struct {
+	custodian Custodian
+	items     []Item
+	docs      []*resource.Doc
+}
+
+func (d *Desk) askAll(ctx context.Context, actor identity.Actor, locators []*store.Locator, typ string, params url.Values) []answer {
+	answers := make([]answer, len(locators))
+	var wg sync.WaitGroup
+	for i, l := range locators {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, wait)
+			defer cancel()
+			answers[i] = d.askOne(ctx, actor, l, typ, params)
+		})
+	}
+	wg.Wait()
+	slices.SortFunc(answers, func(a, b answer) int { return strings.Compare(a.custodian.ID, b.custodian.ID) })
+	return answers
+}
+
+func (d *Desk) askOne(ctx context.Context, actor identity.Actor, l *store.Locator, typ string, params url.Values) answer {
+	out := answer{custodian: Custodian{ID: l.Member, Name: l.Member}}
+	m, ok := d.book.Member(l.Member)
+	if !ok || !m.Active {
+		out.custodian.Fault = fault.New(fault.NotFound, "no-member", "this hospital is no member of the network any more")
+		return out
+	}
+	out.custodian.Name = m.Name
+	query := url.Values{}
+	for k, v := range params {
+		query[k] = v
+	}
+	query.Set("patient", l.Patient)
+	if typ == "Patient" {
+		query.Del("patient")
+		query.Set("_id", l.Patient)
+	}
+	next := typ + "?" + query.Encode()
+	for range pages {
+		a, err := d.peers.Get(ctx, m, actor, next)
+		if err == nil {
+			next, err = out.read(m, a)
+		}
+		if err != nil {
+			out.custodian.Fault = fault.As(err)
+			return out
+		}
+		if next == "" {
+			return out
+		}
+	}
+	return out
+}
+
+// read adds a searchset's entries and returns the next page's path.
+func (a *answer) read(m member.Member, got peer.Answer) (next string, err error) {
+	bundle, err := resource.Parse(got.Body, resource.Limits{Bytes: len(got.Body), Nodes: 2_000_000})
+	if err != nil || bundle.Type() != "Bundle" {
+		return "", fault.Wrap(fault.Broken, "peer-answer", "the hospital "+m.ID+" answered with something that is not a bundle", err)
+	}
+	a.custodian.Receipts = append(a.custodian.Receipts, got.Receipts...)
+	for entry := range bundle.Root().Get("entry").Items() {
+		doc, err := resource.Parse(entry.Get("resource").Raw(), resource.Limits{})
+		if err != nil {
+			return "", fault.Wrap(fault.Broken, "peer-answer", "the hospital "+m.ID+" answered with a record that does not parse", err)
+		}
+		full, _ := entry.Get("fullUrl").Text()
+		version, _ := doc.Root().Get("meta").Get("versionId").Text()
+		a.docs = append(a.docs, doc)
+		a.items = append(a.items, Item{Raw: doc.Raw(), Sources: []Source{{
+			Custodian: m.ID, URL: full, Evidence: m.URL + "/fhir/" + doc.Type() + "/" + doc.ID() + "/_history/" + version + "/$evidence",
+		}}})
+		a.custodian.Count++
+	}
+	for link := range bundle.Root().Get("link").Items() {
+		if link.Get("relation").Is("next") {
+			next, _ = link.Get("url").Text()
+		}
+	}
+	if next == "" {
+		return "", nil
+	}
+	path, ok := strings.CutPrefix(next, m.URL+"/fhir/")
+	if !ok {
+		return "", fault.Wrap(fault.Broken, "peer-answer", "the hospital "+m.ID+" points to a next page elsewhere", errors.New("next link outside the member's URL"))
+	}
+	return path, nil
+}
+
+// note writes what came back into this hospital's log: one event for each
+// custodian, with that custodian's own receipt.
+func (d *Desk) note(ctx context.Context, actor identity.Actor, subject, asked string, answers []answer) ([]evidence.Receipt, error) {
+	var drafts []*evidence.Draft
+	for _, a := range answers {
+		ev := proof.Event{
+			Kind: proof.KindDisclosureReceived, Time: time.Now().UnixMilli(), Actor: gate.Describe(actor), Subject: gate.PatientReference(subject),
+			Purpose: actor.Purpose(), Action: "gather", Allowed: a.custodian.Fault == nil, Query: asked, Counterpart: a.custodian.ID,
+			Detail: fmt.Sprintf("%d records; receipts %s", a.custodian.Count, strings.Join(a.custodian.Receipts, " ")),
+		}
+		if a.custodian.Fault != nil {
+			ev.Rule, ev.Explanation = a.custodian.Fault.Code, a.custodian.Fault.Text
+		}
+		draft, err := d.journal.Draft(ev)
+		if err != nil {
+			return nil, err
+		}
+		drafts = append(drafts, draft)
+	}
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
+		for _, draft := range drafts {
+			if err := draft.Append(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("logging what was received: %w", err)
+	}
+	out := make([]evidence.Receipt, len(drafts))
+	for i, draft := range drafts {
+		out[i] = draft.Receipt()
+	}
+	return out, nil
+}

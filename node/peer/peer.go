@@ -1,0 +1,200 @@
+// Package peer is this hospital as a client of the others: an ordinary FHIR
+// client that signs in by SMART Backend Services with the key that stands in
+// the member book, and vouches for the person who asks.
+package peer
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/google/uuid"
+
+	"cairn/ledger/member"
+	"cairn/node/fault"
+	"cairn/node/identity"
+)
+
+// answerLimit bounds what one answer of another hospital may weigh, in bytes.
+const answerLimit = 32 << 20
+
+// Client asks other members. Its methods are safe for concurrent use.
+type Client struct {
+	home   string
+	key    *ecdsa.PrivateKey
+	http   *http.Client
+	mu     sync.Mutex
+	tokens map[tokenKey]Token
+}
+
+type tokenKey struct{ member, person string }
+
+// Token is an access token at another node.
+type Token struct {
+	Access  string
+	Expires time.Time
+}
+
+// New makes the client of the member home, with its key for client assertions.
+func New(home string, key *ecdsa.PrivateKey, client *http.Client) *Client {
+	return &Client{home: home, key: key, http: client, tokens: make(map[tokenKey]Token)}
+}
+
+// Answer is what another hospital answered.
+type Answer struct {
+	Body     []byte
+	Receipts []string // of its log, from the header Cairn-Receipt
+}
+
+// Get sends a FHIR request (a path below the service base, such as
+// "Observation?patient=17") to another member for the actor. A refusal there
+// comes back as the fault that it is, with that hospital's text and rule.
+func (c *Client) Get(ctx context.Context, to member.Member, actor identity.Actor, path string) (Answer, error) {
+	access, err := c.token(ctx, to, actor)
+	if err != nil {
+		return Answer{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.URL+"/fhir/"+path, nil)
+	if err != nil {
+		return Answer{}, fmt.Errorf("asking %s: %w", to.ID, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+access)
+	req.Header.Set("Accept", "application/fhir+json")
+	res, body, err := c.do(req, to.ID)
+	if err != nil {
+		return Answer{}, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return Answer{}, refusal(to.ID, res.StatusCode, body)
+	}
+	return Answer{Body: body, Receipts: res.Header.Values("Cairn-Receipt")}, nil
+}
+
+func (c *Client) do(req *http.Request, to string) (*http.Response, []byte, error) {
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Busy, "peer-silent", "the hospital "+to+" does not answer", err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, answerLimit+1))
+	if err != nil || len(body) > answerLimit {
+		return nil, nil, fault.Wrap(fault.Busy, "peer-silent", "the answer of the hospital "+to+" broke off or is too large", err)
+	}
+	return res, body, nil
+}
+
+// refusal reads the OperationOutcome of an answer that is not 200.
+func refusal(to string, status int, body []byte) error {
+	var outcome struct {
+		Issue []struct {
+			Details struct {
+				Coding []struct{ Code string }
+				Text   string
+			}
+		}
+	}
+	code, text := "peer-refused", "the hospital "+to+" refused"
+	if json.Unmarshal(body, &outcome) == nil && len(outcome.Issue) > 0 {
+		d := outcome.Issue[0].Details
+		if d.Text != "" {
+			text = d.Text
+		}
+		if len(d.Coding) > 0 && d.Coding[0].Code != "" {
+			code = d.Coding[0].Code
+		}
+	}
+	kind := fault.Broken
+	switch status {
+	case http.StatusForbidden, http.StatusUnauthorized:
+		kind = fault.Refused
+	case http.StatusNotFound, http.StatusGone:
+		kind = fault.NotFound
+	case http.StatusServiceUnavailable:
+		kind = fault.Busy
+	case http.StatusBadRequest:
+		kind = fault.Invalid
+	}
+	return fault.New(kind, code, text)
+}
+
+// token returns a live access token at a member for the actor's person and
+// purpose, signing in if there is none.
+func (c *Client) token(ctx context.Context, to member.Member, actor identity.Actor) (string, error) {
+	key := tokenKey{to.ID, strings.Join([]string{actor.Person(), actor.Role(), actor.Unit(), actor.Purpose()}, "\x00")}
+	c.mu.Lock()
+	have, ok := c.tokens[key]
+	c.mu.Unlock()
+	if ok && time.Now().Before(have.Expires) {
+		return have.Access, nil
+	}
+	fresh, err := c.signIn(ctx, to, actor)
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k, t := range c.tokens {
+		if time.Now().After(t.Expires) {
+			delete(c.tokens, k)
+		}
+	}
+	c.tokens[key] = fresh
+	return fresh.Access, nil
+}
+
+func (c *Client) signIn(ctx context.Context, to member.Member, actor identity.Actor) (Token, error) {
+	now := time.Now()
+	person := strings.TrimPrefix(actor.Person(), c.home+"/")
+	assertion, err := identity.SignAssertion(c.key, identity.Claims{
+		Issuer: c.home, Subject: c.home, Audience: jwt.Audience{to.URL + "/auth/token"},
+		Expiry: jwt.NewNumericDate(now.Add(time.Minute)), IssuedAt: jwt.NewNumericDate(now), ID: uuid.NewString(),
+		Extensions: identity.Extensions{B2B: &identity.B2B{
+			Version: "1", OrganizationID: c.home, SubjectID: person, SubjectName: actor.Name(),
+			SubjectRole: actor.Role(), Unit: actor.Unit(), PurposeOfUse: []string{actor.Purpose()},
+		}},
+	})
+	if err != nil {
+		return Token{}, fmt.Errorf("signing an assertion: %w", err)
+	}
+	return SignIn(ctx, c.http, to.URL, assertion)
+}
+
+// SignIn exchanges a client assertion at a node's token endpoint (RFC 7523
+// 2.2).
+func SignIn(ctx context.Context, client *http.Client, root, assertion string) (Token, error) {
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_assertion": {assertion},
+		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, root+"/auth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return Token{}, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := client.Do(req)
+	if err != nil {
+		return Token{}, fault.Wrap(fault.Busy, "peer-silent", "the hospital does not answer", err)
+	}
+	defer res.Body.Close()
+	var answer struct {
+		AccessToken      string `json:"access_token"`
+		ExpiresIn        int    `json:"expires_in"`
+		ErrorDescription string `json:"error_description"`
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&answer); err != nil {
+		return Token{}, fault.Wrap(fault.Busy, "peer-silent", "the hospital's sign-in does not answer as it should", err)
+	}
+	if res.StatusCode != http.StatusOK || answer.AccessToken == "" {
+		return Token{}, fault.Wrap(fault.Refused, "peer-sign-in", "the hospital did not accept the sign-in", errors.New(answer.ErrorDescription))
+	}
+	return Token{answer.AccessToken, time.Now().Add(time.Duration(answer.ExpiresIn)*time.Second - 15*time.Second)}, nil
+}
