@@ -91,63 +91,63 @@ func TestWhatIsMissingIsInconclusive(t *testing.T) {
 	}
 }
 
-// TestEachLieFails alters one part, writes the sentences anew, and expects the
-// code that names the lie.
+// lies alter one part of a bundle each; the sentences are then written anew, as
+// a forger would. The code names the lie.
+var lies = []struct {
+	name string
+	of   string
+	lie  func(b *Bundle, rival *world)
+	code Code
+}{
+	{"another-sentence", StatementEvent, func(b *Bundle, _ *world) { b.Sentences[0] += " And more." }, CodeAlteredSentence},
+	{"no-sentence", StatementEvent, func(b *Bundle, _ *world) { b.Sentences = nil }, CodeAlteredSentence},
+	{"another-statement", StatementEvent, func(b *Bundle, _ *world) { b.Statement = StatementRecord }, CodeAlteredSentence},
+	{"event", StatementEvent, func(b *Bundle, _ *world) { b.Event.Content.Allowed = false }, CodeAlteredEvent},
+	{"events-salt", StatementEvent, func(b *Bundle, _ *world) { b.Event.Salt[0]++ }, CodeAlteredEvent},
+	{"record", StatementRecord, func(b *Bundle, _ *world) { b.Records[1].Content[30]++ }, CodeAlteredRecord},
+	{"records-salt", StatementRecord, func(b *Bundle, _ *world) { b.Records[0].Salt[31]++ }, CodeAlteredRecord},
+	{"record-of-another-line", StatementRecord, func(b *Bundle, _ *world) { b.Records[0].At = 1 }, CodeAlteredRecord},
+	{"index", StatementEntry, func(b *Bundle, _ *world) { b.Log.Index-- }, CodeNotInLog},
+	{"leaf", StatementEntry, func(b *Bundle, _ *world) { b.Log.Leaf[9]++ }, CodeNotInLog},
+	{"path", StatementEntry, func(b *Bundle, _ *world) { b.Log.Path[0][9]++ }, CodeNotInLog},
+	{"shorter-path", StatementEntry, func(b *Bundle, _ *world) { b.Log.Path = b.Log.Path[1:] }, CodeNotInLog},
+	{"size", StatementEntry, func(b *Bundle, _ *world) { b.Seal.Entry.Size++ }, CodeNotSealed},
+	{"another-members-log", StatementEntry, func(b *Bundle, _ *world) { b.Seal.Entry.Member = "north" }, CodeNotSealed},
+	{"another-members-event", StatementEvent, func(b *Bundle, _ *world) { b.Seal.Entry.Member = "south" }, CodeOtherMember},
+	{"sealed-height", StatementEntry, func(b *Bundle, _ *world) { b.Seal.Entry.Height-- }, CodeNotSealed},
+	{"marks-height", StatementMark, func(b *Bundle, _ *world) { present(b).Height++ }, CodeMarkUnproven},
+	{"mark-not-there", StatementMark, func(b *Bundle, _ *world) { m := present(b); m.Present, m.Height = false, 0 }, CodeMarkUnproven},
+	{"mark-there", StatementMark, func(b *Bundle, _ *world) { m := absent(b); m.Present, m.Height = true, 1 }, CodeMarkUnproven},
+	{"register-root", StatementMark, func(b *Bundle, _ *world) { b.Books.Register[0]++ }, CodeMarkUnproven},
+	{"member-root", StatementMark, func(b *Bundle, _ *world) { b.Books.Members[0]++ }, CodeNotInCalendar},
+	{"block-time", StatementEvent, func(b *Bundle, _ *world) { b.Calendar.Time++ }, CodeNotInCalendar},
+	{"block-height", StatementEvent, func(b *Bundle, _ *world) { b.Calendar.Height++ }, CodeNotInCalendar},
+	{"calendar-path", StatementEvent, func(b *Bundle, _ *world) { b.Calendar.Path[0][0]++ }, CodeNotInCalendar},
+	{"calendar-index", StatementEvent, func(b *Bundle, _ *world) { b.Calendar.Index-- }, CodeNotInCalendar},
+	{"checkpoints-root", StatementEvent, func(b *Bundle, _ *world) { b.Checkpoint.Root[0]++ }, CodeNotInCalendar},
+	{"checkpoints-origin", StatementEvent, func(b *Bundle, _ *world) { b.Checkpoint.Origin = "cairn/vectors/log/north" }, CodeOtherCalendar},
+	{"networks-name", StatementEvent, func(b *Bundle, _ *world) { b.Network.Name = "rival" }, CodeOtherCalendar},
+	{"networks-id", StatementEvent, func(b *Bundle, _ *world) { b.Network.ID[0]++ }, CodeOtherNetwork},
+	{"another-network", StatementEvent, func(b *Bundle, rival *world) { *b = *rival.specimens()[StatementEvent] }, CodeOtherNetwork},
+	{"time-of-a-signature", StatementEvent, func(b *Bundle, _ *world) { b.Checkpoint.Cosignatures[2].Time++ }, CodeBadSignature},
+	{"signature", StatementEvent, func(b *Bundle, _ *world) { b.Checkpoint.Cosignatures[0].Signature[0]++ }, CodeBadSignature},
+	{"key-of-a-signature", StatementEvent, func(b *Bundle, _ *world) { b.Checkpoint.Cosignatures[0].KeyHash++ }, CodeUnknownSigner},
+	{"name-of-a-signature", StatementEvent, func(b *Bundle, _ *world) { b.Checkpoint.Cosignatures[0].Name = "cairn/vectors/center" }, CodeUnknownSigner},
+	{"signature-of-another-network", StatementEvent, func(b *Bundle, rival *world) { b.Checkpoint.Add(rival.cosign(b.Checkpoint, "east")) }, CodeUnknownSigner},
+	{"one-signature-twice", StatementEvent, func(b *Bundle, _ *world) {
+		s := b.Checkpoint.Cosignatures[2]
+		s.Name = "cairn/vectors/west"
+		b.Checkpoint.Add(s)
+	}, CodeUnknownSigner},
+}
+
 func TestEachLieFails(t *testing.T) {
-	w, other := newWorld(t, "demo"), newWorld(t, "rival")
+	w, rival := newWorld(t, "vectors"), newWorld(t, "rival")
 	w.grow()
-	other.grow()
-	cases := []struct {
-		name string
-		of   string
-		lie  func(b *Bundle)
-		code Code
-	}{
-		{"another sentence", StatementEvent, func(b *Bundle) { b.Sentences[0] += " And more." }, CodeAlteredSentence},
-		{"no sentence", StatementEvent, func(b *Bundle) { b.Sentences = nil }, CodeAlteredSentence},
-		{"another statement", StatementEvent, func(b *Bundle) { b.Statement = StatementRecord }, CodeAlteredSentence},
-		{"event", StatementEvent, func(b *Bundle) { b.Event.Content.Allowed = false }, CodeAlteredEvent},
-		{"event's salt", StatementEvent, func(b *Bundle) { b.Event.Salt[0]++ }, CodeAlteredEvent},
-		{"record", StatementRecord, func(b *Bundle) { b.Records[1].Content[30]++ }, CodeAlteredRecord},
-		{"record's salt", StatementRecord, func(b *Bundle) { b.Records[0].Salt[31]++ }, CodeAlteredRecord},
-		{"record of another line", StatementRecord, func(b *Bundle) { b.Records[0].At = 1 }, CodeAlteredRecord},
-		{"index", StatementEntry, func(b *Bundle) { b.Log.Index-- }, CodeNotInLog},
-		{"leaf", StatementEntry, func(b *Bundle) { b.Log.Leaf[9]++ }, CodeNotInLog},
-		{"path", StatementEntry, func(b *Bundle) { b.Log.Path[0][9]++ }, CodeNotInLog},
-		{"shorter path", StatementEntry, func(b *Bundle) { b.Log.Path = b.Log.Path[1:] }, CodeNotInLog},
-		{"size", StatementEntry, func(b *Bundle) { b.Seal.Entry.Size++ }, CodeNotSealed},
-		{"another member's log", StatementEntry, func(b *Bundle) { b.Seal.Entry.Member = "north" }, CodeNotSealed},
-		{"another member's event", StatementEvent, func(b *Bundle) { b.Seal.Entry.Member = "south" }, CodeOtherMember},
-		{"sealed height", StatementEntry, func(b *Bundle) { b.Seal.Entry.Height-- }, CodeNotSealed},
-		{"mark's height", StatementMark, func(b *Bundle) { present(b).Height++ }, CodeMarkUnproven},
-		{"mark not there", StatementMark, func(b *Bundle) { m := present(b); m.Present, m.Height = false, 0 }, CodeMarkUnproven},
-		{"mark there", StatementMark, func(b *Bundle) { m := absent(b); m.Present, m.Height = true, 1 }, CodeMarkUnproven},
-		{"register root", StatementMark, func(b *Bundle) { b.Books.Register[0]++ }, CodeMarkUnproven},
-		{"member root", StatementMark, func(b *Bundle) { b.Books.Members[0]++ }, CodeNotInCalendar},
-		{"block time", StatementEvent, func(b *Bundle) { b.Calendar.Time++ }, CodeNotInCalendar},
-		{"block height", StatementEvent, func(b *Bundle) { b.Calendar.Height++ }, CodeNotInCalendar},
-		{"calendar path", StatementEvent, func(b *Bundle) { b.Calendar.Path[0][0]++ }, CodeNotInCalendar},
-		{"calendar index", StatementEvent, func(b *Bundle) { b.Calendar.Index-- }, CodeNotInCalendar},
-		{"checkpoint's root", StatementEvent, func(b *Bundle) { b.Checkpoint.Root[0]++ }, CodeNotInCalendar},
-		{"checkpoint's origin", StatementEvent, func(b *Bundle) { b.Checkpoint.Origin = "cairn/demo/log/north" }, CodeOtherCalendar},
-		{"network's name", StatementEvent, func(b *Bundle) { b.Network.Name = "rival" }, CodeOtherCalendar},
-		{"network's id", StatementEvent, func(b *Bundle) { b.Network.ID[0]++ }, CodeOtherNetwork},
-		{"another network", StatementEvent, func(b *Bundle) { *b = *other.specimens()[StatementEvent] }, CodeOtherNetwork},
-		{"time of a signature", StatementEvent, func(b *Bundle) { b.Checkpoint.Cosignatures[2].Time++ }, CodeBadSignature},
-		{"signature", StatementEvent, func(b *Bundle) { b.Checkpoint.Cosignatures[0].Signature[0]++ }, CodeBadSignature},
-		{"key of a signature", StatementEvent, func(b *Bundle) { b.Checkpoint.Cosignatures[0].KeyHash++ }, CodeUnknownSigner},
-		{"name of a signature", StatementEvent, func(b *Bundle) { b.Checkpoint.Cosignatures[0].Name = "cairn/demo/center" }, CodeUnknownSigner},
-		{"signature of another network", StatementEvent, func(b *Bundle) { b.Checkpoint.Add(other.cosign(b.Checkpoint, "east")) }, CodeUnknownSigner},
-		{"one signature twice", StatementEvent, func(b *Bundle) {
-			s := b.Checkpoint.Cosignatures[2]
-			s.Name = "cairn/demo/west"
-			b.Checkpoint.Add(s)
-		}, CodeUnknownSigner},
-	}
-	for _, c := range cases {
+	rival.grow()
+	for _, c := range lies {
 		b := w.specimens()[c.of]
-		b.Sentences = append([]string(nil), b.Sentences...)
-		c.lie(b)
+		c.lie(b, rival)
 		if c.code != CodeAlteredSentence {
 			b.Sentences = b.sentences()
 		}
