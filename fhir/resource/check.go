@@ -87,6 +87,8 @@ func (d *Doc) checkMember(object, at uint32) *Error {
 		return d.checkReference(object, at)
 	case "contained":
 		return d.checkContained(at)
+	case "education":
+		d.markEducation(at)
 	case "entry", "parameter", "part":
 		return d.checkCarriers(at)
 	}
@@ -144,6 +146,15 @@ func (d *Doc) checkContained(at uint32) *Error {
 		}
 	}
 	return nil
+}
+
+// markEducation sets apart the items of Immunization.education, which can look like a Reference and are none.
+func (d *Doc) markEducation(at uint32) {
+	for item := range (Node{d, at}).Items() {
+		if item.Kind() == Object {
+			d.nodes[item.at].flags |= holdsURI
+		}
+	}
 }
 
 // checkCarriers checks the resources in Bundle.entry and Parameters.parameter, the only elements of these names that

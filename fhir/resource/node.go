@@ -32,7 +32,8 @@ type node struct {
 
 const (
 	escapedKey   = 1 << 7 // the member name was spelled with escapes
-	escapedValue = 1 << 6 // the string has a backslash in it (strings); for arrays bits 1 to 6 are the kinds of its items
+	escapedValue = 1 << 6 // the string has a backslash in it; for arrays bits 1 to 6 are the kinds of its items
+	holdsURI     = 1 << 6 // the object's member "reference" is a uri, whatever else it has
 )
 
 // Node is a value inside a Doc: small, to be passed by value. The zero Node is a value that is not there; every

@@ -77,7 +77,7 @@ func (d *Doc) isReference(at uint32) bool {
 			return false
 		}
 	}
-	return at != 0 && !d.nodes[at].named(d, "education")
+	return at != 0 && d.nodes[at].flags&holdsURI == 0
 }
 
 // trail is the way from the root to a node, a level each.
