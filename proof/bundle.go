@@ -19,7 +19,7 @@ const (
 	maxPath          = 64
 	maxWireProof     = 16 << 10
 	maxSentences     = 32 + MaxBundleMarks + MaxBundleRecords
-	maxSentence      = 512 << 10
+	maxSentence      = MaxBundleBytes
 )
 
 const (
