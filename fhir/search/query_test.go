@@ -1,0 +1,309 @@
+package search
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"cairn/fhir/resource"
+)
+
+func query(t testing.TB, typ, text string) Query {
+	t.Helper()
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := ParseQuery(typ, values)
+	if err != nil {
+		t.Fatalf("%s?%s: %v", typ, text, err)
+	}
+	return q
+}
+
+func TestParseQuery(t *testing.T) {
+	for _, c := range []struct{ typ, text, want string }{
+		{"Patient", "", "{Patient []  [] 0  false}"},
+		{"Patient", "_id=a,b,a", "{Patient [a b]  [] 0  false}"},
+		{"Observation", "patient=1", "{Observation [] 1 [] 0  false}"},
+		{"Observation", "subject=Patient/1&_count=20&cursor=xyz", "{Observation [] 1 [] 20 xyz false}"},
+		{"Observation", "subject=Patient/1&patient=1", "{Observation [] 1 [] 0  false}"},
+		{"Observation", "subject:Patient=1", "{Observation [] 1 [] 0  false}"},
+		{"Observation", "_summary=count", "{Observation []  [] 0  true}"},
+		{"Observation", "_count=0", "{Observation []  [] 0  true}"},
+		{"Observation", "_summary=false", "{Observation []  [] 0  false}"},
+		{"Observation", "subject=Group/1", "{Observation []  [{subject reference [] [] [Group/1] []}] 0  false}"},
+		{"Observation", "patient=1,2", "{Observation []  [{patient reference [] [] [Patient/1 Patient/2] []}] 0  false}"},
+		{"Observation", "patient=1&patient=2", "{Observation [] 1 [{patient reference [] [] [Patient/2] []}] 0  false}"},
+		{"Observation", "patient=https://a.example/Patient/1", "{Observation []  [{patient reference [] [] [https://a.example/Patient/1] []}] 0  false}"},
+		{"Observation", "code=a", "{Observation []  [{code token [{ a true false}] [] [] []}] 0  false}"},
+		{"Observation", "code=|a", "{Observation []  [{code token [{ a false false}] [] [] []}] 0  false}"},
+		{"Observation", "code=s|a", "{Observation []  [{code token [{s a false false}] [] [] []}] 0  false}"},
+		{"Observation", "code=s|", "{Observation []  [{code token [{s  false true}] [] [] []}] 0  false}"},
+		{"Observation", `code=s\|t|a\,b,c\\`, `{Observation []  [{code token [{s|t a,b false false} { c\ true false}] [] [] []}] 0  false}`},
+		{"Observation", "code=a&code=b", "{Observation []  [{code token [{ a true false}] [] [] []} {code token [{ b true false}] [] [] []}] 0  false}"},
+		{"Observation", "date=ge1970-01-02", "{Observation []  [{date date [] [{ge 86400000 172800000}] [] []}] 0  false}"},
+		{"Observation", "date=1970-01-02,lt1970-01-01", "{Observation []  [{date date [] [{eq 86400000 172800000} {lt 0 86400000}] [] []}] 0  false}"},
+		{"Observation", "date=ap1970-01-02", "{Observation []  [{date date [] [{ap 77760000 181440000}] [] []}] 0  false}"},
+		{"Patient", "family=ÓRD&gender=male", "{Patient []  [{family string [] [] [] [ord]} {gender token [{ male true false}] [] [] []}] 0  false}"},
+		{"PractitionerRole", "practitioner=1", "{PractitionerRole []  [{practitioner reference [] [] [Practitioner/1] []}] 0  false}"},
+	} {
+		if got := fmt.Sprint(query(t, c.typ, c.text)); got != c.want {
+			t.Errorf("%s?%s\ngot  %s\nwant %s", c.typ, c.text, got, c.want)
+		}
+	}
+}
+
+func TestParseQueryRefuses(t *testing.T) {
+	for _, c := range []struct{ typ, text, code, param string }{
+		{"Nothing", "", resource.CodeValue, ""},
+		{"Observation", "name=x", CodeNotSupported, "name"},
+		{"Practitioner", "patient=1", CodeNotSupported, "patient"},
+		{"Claim", "date=2020", CodeNotSupported, "date"},
+		{"Observation", "code:text=x", CodeNotSupported, "code"},
+		{"Observation", "subject:Device=1", CodeNotSupported, "subject"},
+		{"Observation", "subject:Patient=Device/1", resource.CodeValue, "subject"},
+		{"Observation", "subject.name=x", CodeNotSupported, "subject.name"},
+		{"Observation", "_include=x", CodeNotSupported, "_include"},
+		{"Observation", "J%C3%BCrgen=1", CodeNotSupported, ""},
+		{"Observation", "code=", resource.CodeValue, "code"},
+		{"Observation", "code=a,,b", resource.CodeValue, "code"},
+		{"Observation", "code=|", resource.CodeValue, "code"},
+		{"Observation", "code=a|b|c", resource.CodeValue, "code"},
+		{"Observation", "date=yesterday", resource.CodeValue, "date"},
+		{"Observation", "date=xx2020", resource.CodeValue, "date"},
+		{"Observation", "date=ge", resource.CodeValue, "date"},
+		{"Observation", "patient=a b", resource.CodeValue, "patient"},
+		{"Observation", "patient=Person", resource.CodeValue, "?"},
+		{"Observation", "patient=urn:uuid:x", resource.CodeValue, "patient"},
+		{"Observation", "_id=a b", resource.CodeValue, "_id"},
+		{"Observation", "_id=a&_id=b", resource.CodeValue, "_id"},
+		{"Observation", "_count=-1", resource.CodeValue, "_count"},
+		{"Observation", "_count=99999999999", resource.CodeValue, "_count"},
+		{"Observation", "_summary=text", CodeNotSupported, "_summary"},
+		{"Observation", "cursor=a&cursor=b", resource.CodeValue, "cursor"},
+		{"Observation", "cursor=" + strings.Repeat("a", 513), resource.CodeValue, "cursor"},
+		{"Observation", "code=a" + strings.Repeat(",a", 256), resource.CodeTooCostly, "code"},
+		{"Observation", "code=a" + strings.Repeat("&code=a", 32), resource.CodeTooCostly, "code"},
+		{"Patient", "name=%CC%81", resource.CodeValue, "name"},
+	} {
+		values, err := url.ParseQuery(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = ParseQuery(c.typ, values)
+		var refusal *Error
+		switch {
+		case c.param == "?": // an id that looks like a type is an id
+			if err != nil {
+				t.Errorf("%s?%s: %v", c.typ, c.text, err)
+			}
+		case !errors.As(err, &refusal):
+			t.Errorf("%s?%s: accepted", c.typ, c.text)
+		case refusal.Code != c.code || refusal.Param != c.param:
+			t.Errorf("%s?%s: %s at %q, want %s at %q", c.typ, c.text, refusal.Code, refusal.Param, c.code, c.param)
+		}
+	}
+}
+
+func TestUnknownParameterListsTheKnown(t *testing.T) {
+	_, err := ParseQuery("Immunization", url.Values{"x": {"1"}})
+	if want := "It knows: _count, _id, _summary, cursor, date, patient, vaccine-code."; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q in it", err, want)
+	}
+}
+
+// TestDatePrefixes is FHIR R4 3.1.1.4.5.1 as a table: a search for 2020-03 against ranges around it.
+func TestDatePrefixes(t *testing.T) {
+	order := []Prefix{Equal, NotEqual, Greater, Less, GreaterOrEqual, LessOrEqual, StartsAfter, EndsBefore, Approximately}
+	for _, c := range []struct{ what, start, end, holds string }{
+		{"the same month", "2020-03", "2020-03", "eq ge le ap"},
+		{"a day in it", "2020-03-10", "2020-03-10", "eq ge le ap"},
+		{"its first day", "2020-03-01", "2020-03-01", "eq ge le ap"},
+		{"the year around it", "2020", "2020", "ne gt lt ge le ap"},
+		{"the month before", "2020-02", "2020-02", "ne lt le eb"},
+		{"the month after", "2020-04", "2020-04", "ne gt ge sa"},
+		{"from before into it", "2020-02-01", "2020-03-10", "ne lt le ap"},
+		{"from it to after", "2020-03-10", "2020-04-10", "ne gt ge ap"},
+		{"since before, without end", "2020-01-01", "", "ne gt lt ge le ap"},
+		{"since after, without end", "2020-05-01", "", "ne gt ge sa"},
+		{"until before, without start", "", "2020-02-01", "ne lt le eb"},
+		{"always", "", "", "ne gt lt ge le ap"},
+	} {
+		lo, hi := resource.Past, resource.Future
+		if c.start != "" {
+			lo, _, _ = resource.ParseDate(c.start)
+		}
+		if c.end != "" {
+			_, hi, _ = resource.ParseDate(c.end)
+		}
+		from, to, _ := resource.ParseDate("2020-03")
+		var holds []string
+		for _, prefix := range order {
+			if (DateValue{prefix, from, to}).Match(lo, hi) {
+				holds = append(holds, string(prefix))
+			}
+		}
+		if got := strings.Join(holds, " "); got != c.holds {
+			t.Errorf("%s: %s, want %s", c.what, got, c.holds)
+		}
+	}
+	if (DateValue{"xx", 0, 1}).Match(0, 1) {
+		t.Error("an unknown prefix matches")
+	}
+}
+
+func TestMatch(t *testing.T) {
+	x := extract(t, `{"resourceType":"Observation","id":"o","category":[{"coding":[{"system":"s","code":"lab"}]}],
+	 "code":{"coding":[{"code":"c"},{"system":"t","code":"d"}]},"subject":{"reference":"Patient/1"},"effectiveDateTime":"2020-03-04"}`)
+	p := extract(t, `{"resourceType":"Patient","id":"1","name":[{"family":"Müller","given":["Ana"]}],"birthDate":"1980"}`)
+	for _, c := range []struct {
+		typ, text string
+		want      bool
+	}{
+		{"Observation", "", true},
+		{"Condition", "", false},
+		{"Observation", "_id=x,o", true},
+		{"Observation", "_id=x", false},
+		{"Observation", "patient=1", true},
+		{"Observation", "patient=2", false},
+		{"Observation", "patient=1,2", true},
+		{"Observation", "patient=1&patient=2", false},
+		{"Observation", "code=c", true},
+		{"Observation", "code=C", false},
+		{"Observation", "code=|c", true},
+		{"Observation", "code=|d", false},
+		{"Observation", "code=t|d", true},
+		{"Observation", "code=s|d", false},
+		{"Observation", "code=t|", true},
+		{"Observation", "code=u|", false},
+		{"Observation", "code=x,d", true},
+		{"Observation", "code=c&code=d", true},
+		{"Observation", "code=c&code=x", false},
+		{"Observation", "category=c", false},
+		{"Observation", "date=2020", true},
+		{"Observation", "date=gt2020-03-04", false},
+		{"Observation", "date=ge2020-03&date=lt2020-04", true},
+		{"Patient", "family=mull", true},
+		{"Patient", "family=ller", false},
+		{"Patient", "given=Müller", false},
+		{"Patient", "name=MÜLLER", true},
+		{"Patient", "name=ana&birthdate=1980", true},
+	} {
+		index := x
+		if c.typ == "Patient" {
+			index = p
+		}
+		if got := query(t, c.typ, c.text).Match(index); got != c.want {
+			t.Errorf("%s?%s: %v", c.typ, c.text, got)
+		}
+	}
+	if (Clause{Param: "code", Kind: "x"}).Match(x) {
+		t.Error("a clause of no kind matches")
+	}
+}
+
+// TestEverySyntheaRecordIsFoundByItsOwnValues asks for each record by each of its values.
+func TestEverySyntheaRecordIsFoundByItsOwnValues(t *testing.T) {
+	asked := 0
+	for _, d := range synthea(t) {
+		x, err := Extract(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(param, value string) {
+			asked++
+			if !query(t, d.Type(), url.Values{param: {value}}.Encode()).Match(x) {
+				t.Errorf("%s is not found by its %s", d.Type(), param)
+			}
+		}
+		escape := strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`)
+		ask("_id", d.ID())
+		for _, v := range x.Tokens {
+			ask(v.Param, escape.Replace(v.System)+"|"+escape.Replace(v.Code))
+			ask(v.Param, escape.Replace(v.Code))
+		}
+		for _, v := range x.References {
+			ask(v.Param, v.Target)
+		}
+		for _, v := range x.Texts {
+			ask(v.Param, escape.Replace(v.Value))
+		}
+		for _, v := range x.Dates {
+			ask(v.Param, "le9999")
+			ask(v.Param, "ge0001")
+		}
+	}
+	if asked < 20_000 {
+		t.Errorf("only %d questions", asked)
+	}
+}
+
+func TestParams(t *testing.T) {
+	if Params("Nothing") != nil {
+		t.Error("an unknown type has parameters")
+	}
+	total := 0
+	for _, typ := range resource.Types() {
+		seen := map[string]bool{}
+		for _, p := range Params(typ) {
+			total++
+			if p.Name == "" || seen[p.Name] || p.Documentation == "" || !strings.HasPrefix(p.Definition, definition) {
+				t.Errorf("%s: %+v", typ, p)
+			}
+			seen[p.Name] = true
+		}
+		if !seen["_id"] {
+			t.Errorf("%s has no _id", typ)
+		}
+	}
+	if total < 400 {
+		t.Errorf("%d parameters", total)
+	}
+}
+
+func FuzzParseQuery(f *testing.F) {
+	for _, seed := range []string{
+		"patient=1&code=s|a,b&date=ge2020-01-01T00:00:00%2B01:00", "_id=a,b&_count=0", `code=\|\,\\|x`, "subject:Patient=1", "cursor=x&_summary=count",
+	} {
+		f.Add("Observation", seed)
+		f.Add("Patient", seed)
+	}
+	x := extract(f, `{"resourceType":"Observation","id":"a","code":{"coding":[{"code":"a"}]},"subject":{"reference":"Patient/1"},"effectiveDateTime":"2020"}`)
+	f.Fuzz(func(t *testing.T, typ, text string) {
+		values, err := url.ParseQuery(text)
+		if err != nil {
+			return
+		}
+		q, err := ParseQuery(typ, values)
+		if err != nil {
+			var refusal *Error
+			if !errors.As(err, &refusal) || refusal.Code == "" || refusal.Text == "" {
+				t.Errorf("not a whole error: %#v", err)
+			}
+			return
+		}
+		q.Match(x)
+		again, err := ParseQuery(typ, values)
+		if err != nil || fmt.Sprint(q) != fmt.Sprint(again) {
+			t.Error("reading twice gives two queries")
+		}
+		for _, c := range q.Clauses {
+			if len(c.Tokens)+len(c.Dates)+len(c.References)+len(c.Texts) == 0 {
+				t.Errorf("a clause on %s has no alternative", c.Param)
+			}
+		}
+	})
+}
+
+func BenchmarkParseQuery(b *testing.B) {
+	values := url.Values{"patient": {"1"}, "category": {"laboratory"}, "code": {"http://loinc.org|85354-9"}, "date": {"ge2020-01-01", "lt2021"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseQuery("Observation", values); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
