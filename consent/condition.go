@@ -197,16 +197,28 @@ func (r *reader) reference(n resource.Node) (Party, bool) {
 	case MemberSystem:
 		p.Type = "Organization"
 	case PersonSystem:
+		said, ok := typeIn(value)
 		if p.Type == "" {
-			p.Type = "Practitioner"
+			p.Type = said
 		}
-		if p.Type == "Organization" {
+		if p.Type == "Organization" || ok && said != p.Type {
 			return p, false
 		}
 	default:
 		return p, false
 	}
 	return p, p.known()
+}
+
+// typeIn returns the type in "east/CareTeam/3", if it says one. Who is named
+// without one is a person.
+func typeIn(value string) (string, bool) {
+	for part := range strings.SplitSeq(value, "/") {
+		if actorTypes[part] {
+			return part, true
+		}
+	}
+	return "Practitioner", false
 }
 
 // known tells whether the party can be told from others: an organisation by a

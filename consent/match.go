@@ -7,13 +7,13 @@ func (p *provision) matches(item *Item) bool {
 	if p.needs == 0 {
 		return true
 	}
-	if p.needs&(inPeriod|inElse) != 0 && !unknown.holds(p.says) {
+	if p.unclear&(inPeriod|inDates|inElse) != 0 && p.says != Deny {
 		return false
 	}
 	return (p.needs&inClass == 0 || p.either(inClass, p.class(item)).holds(p.says)) &&
 		(p.needs&inCode == 0 || p.either(inCode, p.code(item)).holds(p.says)) &&
 		(p.needs&inLabel == 0 || p.label(item)) &&
-		(p.needs&inDates == 0 || p.either(inDates, p.date(item)).holds(p.says)) &&
+		(p.needs&inDates == 0 || p.date(item).holds(p.says)) &&
 		(p.needs&inData == 0 || p.either(inData, p.datum(item)).holds(p.says))
 }
 
@@ -37,11 +37,14 @@ func (p *provision) class(item *Item) answer {
 	for i := range p.classes {
 		best = max(best, among(&p.classes[i], item.Categories), among(&p.classes[i], item.Codes))
 	}
-	if best == no && len(p.classes) > 0 && len(item.Categories)+len(item.Codes) == 0 && isDocument(item.Type) {
+	if best == no && len(p.classes) > 0 && (unread(item) || len(item.Categories)+len(item.Codes) == 0 && isDocument(item.Type)) {
 		return unknown
 	}
 	return best
 }
+
+// unread tells whether it is not known which codes the item has.
+func unread(item *Item) bool { return item.Codes == nil || item.Categories == nil }
 
 func isDocument(typ string) bool {
 	return typ == "DocumentReference" || typ == "DocumentManifest" || typ == "Composition" || typ == "Bundle"
@@ -66,6 +69,9 @@ func (p *provision) code(item *Item) answer {
 // silent tells whether the item, which does not have the code, lacks the codes
 // that would show whether it is meant.
 func silent(c *Coding, item *Item) bool {
+	if unread(item) {
+		return true
+	}
 	if typ, ok := categorised[c.System]; ok {
 		return item.Type == typ && len(item.Categories) == 0
 	}
