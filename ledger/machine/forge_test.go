@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -117,4 +118,53 @@ func (n *network) anything(t *rapid.T, past [][]byte) []byte {
 		tx[rapid.IntRange(0, len(tx)-1).Draw(t, "at")] ^= byte(rapid.IntRange(1, 255).Draw(t, "damage"))
 	}
 	return tx
+}
+
+// Between two blocks any number of readers share a machine; the race detector is the judge.
+func TestManyReadBetweenBlocks(t *testing.T) {
+	n := newNetwork(t, "north", "south")
+	read := func() {
+		var readers sync.WaitGroup
+		tx := n.sealed("north", n.logs["north"])
+		for range 4 {
+			readers.Go(func() {
+				members, marks, seals, calendar := n.Books()
+				n.Check(tx)
+				for i := range marks.Len() {
+					image, _ := marks.At(i)
+					if _, there, err := marks.Prove(image).Verify(marks.Root(), image); !there || err != nil {
+						t.Error("a mark is not proved")
+					}
+				}
+				for _, m := range members.All() {
+					if members.Prove(m.ID).Verify(members.Root(), m) != nil {
+						t.Error("a member is not proved")
+					}
+				}
+				for _, e := range seals.All() {
+					if seals.Prove(e.Member).Verify(seals.Root(), e) != nil {
+						t.Error("a seal is not proved")
+					}
+				}
+				if calendar.Root() != n.Root() || n.BooksRoot() == [32]byte{} || n.Genesis().ID() != n.Network() {
+					t.Error("the roots disagree")
+				}
+				export(t, n.Machine)
+			})
+		}
+		readers.Wait()
+	}
+	read()
+	for range 3 {
+		n.logs["north"].grow(1)
+		n.logs["south"].grow(1)
+		n.mustApply(t, n.sealed("north", n.logs["north"], n.fresh(8)...), n.sealed("south", n.logs["south"]))
+		read()
+	}
+	m, err := machine.Import(bytes.NewReader(export(t, n.Machine)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Machine = m
+	read()
 }

@@ -64,7 +64,8 @@ type Outcome struct {
 	Root  [32]byte       // the machine's root after the block
 }
 
-// Machine holds the books. It is not safe for concurrent use.
+// Machine holds the books. Apply needs it alone. Between two calls of Apply every other method, and every method of the
+// books that does not add to them, only reads: many may run at once.
 type Machine struct {
 	genesis  Genesis
 	network  [32]byte
@@ -86,16 +87,21 @@ func New(g Genesis) (*Machine, error) {
 		return nil, err
 	}
 	g.Members = members.All()
-	return &Machine{
+	m := &Machine{
 		genesis: g, network: g.ID(), time: g.Time,
 		members: members, register: register.New(), seals: seal.New(), calendar: new(calendar.Book),
-	}, nil
+	}
+	m.BooksRoot() // leaves no hash to be made by a reader
+	return m, nil
 }
 
 // Genesis returns what the network began with.
 func (m *Machine) Genesis() Genesis {
 	g := m.genesis
-	g.Members = append([]member.Member(nil), g.Members...)
+	g.Members = make([]member.Member, len(m.genesis.Members))
+	for i, founder := range m.genesis.Members {
+		g.Members[i] = founder.Clone()
+	}
 	return g
 }
 

@@ -27,7 +27,7 @@ func New(members []Member) (*Book, error) {
 		if err := m.Validate(); err != nil {
 			return nil, fmt.Errorf("member %q: %w", m.ID, err)
 		}
-		b.members = append(b.members, m.clone())
+		b.members = append(b.members, m.Clone())
 	}
 	slices.SortFunc(b.members, func(x, y Member) int { return strings.Compare(x.ID, y.ID) })
 	if err := b.unique(); err != nil {
@@ -65,14 +65,14 @@ func (b *Book) Get(id string) (Member, bool) {
 	if !found {
 		return Member{}, false
 	}
-	return b.members[i].clone(), true
+	return b.members[i].Clone(), true
 }
 
 // All returns every member, ordered by id.
 func (b *Book) All() []Member {
 	list := make([]Member, len(b.members))
 	for i, m := range b.members {
-		list[i] = m.clone()
+		list[i] = m.Clone()
 	}
 	return list
 }

@@ -132,7 +132,8 @@ func address(s string) bool {
 		!strings.HasSuffix(s, "/") && !strings.ContainsFunc(rest, odd)
 }
 
-func (m Member) clone() Member {
+// Clone returns a member that shares no memory with this one.
+func (m Member) Clone() Member {
 	m.Roles = slices.Clone(m.Roles)
 	m.Origins = slices.Clone(m.Origins)
 	m.Keys = slices.Clone(m.Keys)

@@ -54,7 +54,7 @@ type inner struct {
 
 // Book is the set. Its zero value is empty and ready to use. Leaves stand in the order in which they came. Hashes are
 // brought up to date only when a root or a proof is asked for, once per node for all that was added since. It is not safe
-// for concurrent use.
+// for concurrent use, but once Root was called, and until the next mark is added, it is only read.
 type Book struct {
 	leaves arena[leaf]
 	inners arena[inner]

@@ -24,7 +24,8 @@ const MaxPath = 32
 var ErrPath = errors.New("roll: the path does not lead to the root")
 
 // Roll is a list of leaf hashes and the tree over them. It keeps every level of the tree, so that a line that changes
-// costs one hash per level. It is not safe for concurrent use.
+// costs one hash per level. It is not safe for concurrent use, but once Root was called, and until the next Insert or Set, it
+// is only read.
 type Roll struct {
 	domain string
 	leaves [][32]byte
