@@ -52,18 +52,3 @@ func TestSyntheaIsAccepted(t *testing.T) {
 		t.Errorf("%d resources, want 3268", count)
 	}
 }
-
-func BenchmarkParse(b *testing.B) {
-	var all [][]byte
-	size := 0
-	eachResource(b, func(raw []byte) { all, size = append(all, raw), size+len(raw) })
-	b.SetBytes(int64(size))
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, raw := range all {
-			if _, err := Parse(raw, Limits{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-}

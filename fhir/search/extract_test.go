@@ -77,7 +77,7 @@ func TestExtract(t *testing.T) {
 		},
 		{
 			`{"resourceType":"Observation","subject":{"reference":"https://a.example/fhir/Patient/1/_history/2"},
-			 "effectiveTiming":{"event":["2020-01-03","2020-01-01","2020-01-02"]}}`,
+			 "effectiveTiming":{"event":["2020-01-02","2020-01-03","2020-01-01"]}}`,
 			`date [2020-01-01, 2020-01-04)
 			patient https://a.example/fhir/Patient/1
 			subject https://a.example/fhir/Patient/1`,
@@ -152,9 +152,10 @@ func TestExtractKeepsManyValuesApart(t *testing.T) {
 	for i := range 3000 {
 		codings = append(codings, fmt.Sprintf(`{"system":"s","code":"c%d"}`, i%1500))
 	}
-	x := extract(t, `{"resourceType":"Condition","code":{"coding":[`+strings.Join(codings, ",")+`]}}`)
-	if len(x.Tokens) != 1500 || len(x.Facets.Codes) != 1500 {
-		t.Errorf("%d tokens and %d codes, want 1500 each", len(x.Tokens), len(x.Facets.Codes))
+	list := `{"coding":[` + strings.Join(codings, ",") + `]}`
+	x := extract(t, `{"resourceType":"Condition","category":[`+list+`],"code":`+list+`}`)
+	if len(x.Tokens) != 3000 || len(x.Facets.Categories) != 1500 || len(x.Facets.Codes) != 1500 {
+		t.Errorf("%d tokens, %d categories and %d codes, want 3000, 1500, 1500", len(x.Tokens), len(x.Facets.Categories), len(x.Facets.Codes))
 	}
 }
 

@@ -41,7 +41,7 @@ type Coding struct{ System, Code string }
 type Facets struct {
 	Type, ID   string
 	Categories []Coding // category, or class of an Encounter
-	Codes      []Coding // what it is: code, vaccineCode, the medication, the type of an Encounter or a document
+	Codes      []Coding // what it is: code, vaccineCode, the medication (also a contained one, not one elsewhere), the type of an Encounter or a document
 	Labels     []Coding // meta.security
 	Lo, Hi     int64    // when it clinically happened; 0, 0 if it does not say
 	Source     string   // reference to the organisation that made it, as far as the record itself names one, else ""
