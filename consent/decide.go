@@ -64,16 +64,16 @@ func Decide(ask Ask, grants []Grant, policy Policy) Decision {
 	}
 	q := newQuestion(&ask, policy.Home)
 	implicit := policy.rule(&q)
-	f := Filter{implicit: implicit == ruleOwnStaff, live: q.residual(grants)}
+	f := Filter{implicit: implicit == ruleOwnStaff, parts: q.residual(grants)}
 	var v verdict
 	if ask.Item != nil {
 		v = f.judge(ask.Item)
 	} else {
-		v = f.survey()
+		v, f = f.survey()
 	}
-	d := Decision{Outcome: v.outcome, Allowed: f.allows(v.outcome), Filter: f.folded(), Rule: implicit}
+	d := Decision{Outcome: v.outcome, Allowed: v.outcome == Permit || v.outcome == NoConsent && implicit == ruleOwnStaff, Filter: f, Rule: implicit}
 	if v.by != nil {
-		d.Rule, d.Grant = v.by.provision.rule(v.outcome), grants[v.by.grant].Ref
+		d.Rule, d.Grant = v.by.codesOf[v.outcome], grants[v.grant].Ref
 	}
 	d.Explanation = explain(d.Rule, v.outcome)
 	return d

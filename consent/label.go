@@ -60,3 +60,21 @@ func levelOf(labels []Coding) (lv level, labelled bool) {
 	}
 	return max(lv, loose), labelled
 }
+
+// foldLabels parts the labels of a rule into one level of confidentiality, the
+// highest of a permit, the lowest of a deny, and the sensitivities.
+func foldLabels(says Outcome, labels []Coding) (lv level, sensitive []Coding) {
+	for _, c := range labels {
+		l := level(0)
+		if c.System == ConfidentialitySystem {
+			l = confidentiality(c.Code)
+		}
+		switch {
+		case l == 0:
+			sensitive = append(sensitive, c)
+		case lv == 0, says == Deny && l < lv, says != Deny && l > lv:
+			lv = l
+		}
+	}
+	return lv, sensitive
+}

@@ -162,24 +162,24 @@ func (p *provision) datum(item *Item) answer {
 	return best
 }
 
-func (d *Datum) concerns(item *Item) answer {
-	if d.Meaning == "authoredby" {
-		return authored(item, d.Reference)
+func (d *target) concerns(item *Item) answer {
+	if d.means == authoredBy {
+		return authored(item, d.reference)
 	}
-	if isInstance(item, d.Reference) {
+	if isInstance(item, d.reference) {
 		return yes
 	}
-	if d.Meaning == "instance" {
+	if d.means == instance {
 		return no
 	}
-	return contains(item.References, d.Reference)
+	return contains(item.References, d.reference)
 }
 
 // isInstance tells whether the reference is to the item, without making a
 // string.
 func isInstance(item *Item, ref string) bool {
 	n := len(item.Type)
-	return len(ref) == n+1+len(item.ID) && ref[:n] == item.Type && ref[n] == '/' && ref[n+1:] == item.ID
+	return len(ref) == n+1+len(item.ID) && ref[n] == '/' && ref[n+1:] == item.ID && ref[:n] == item.Type
 }
 
 func authored(item *Item, ref string) answer {

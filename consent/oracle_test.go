@@ -29,8 +29,9 @@ func oracleRule(r *Rule, ask *Ask, home string) (o Outcome, near bool) {
 		child, n := oracleRule(&r.Rules[i], ask, home)
 		o, near = max(o, child), near || n
 	}
-	q, p := newQuestion(ask, home), lower(r, "provision", 0)
-	concerns := q.concerns(&p)
+	q, c := newQuestion(ask, home), contextOf(r)
+	p := provision{says: r.Says, needs: r.needs(), unclear: r.unclear, scope: scopeOf(r, "provision")}
+	concerns := r.Says != NoConsent && q.answer(&c).holds(r.Says)
 	near = near || concerns && r.Says == Permit
 	if o == NoConsent && concerns && p.matches(ask.Item) {
 		o = r.Says

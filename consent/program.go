@@ -19,38 +19,61 @@ type program struct {
 	patient   string
 	custodian Party
 	root      Rule
+	contexts  []context // of the rules, each once
 	rules     []provision
-	only      []Party // if not nil: no rule is for anybody else
+	whole     possible // what the rules can give if all are for the asker
 }
 
-// provision is one rule as the evaluator uses it. The first part is about the
-// asker, the rest about the item.
+// context are the conditions of a rule that turn on the asker and the time. Many
+// rules of a consent share one.
+type context struct {
+	period        Span
+	actions       uint8  // bits of the actions, bit 0 if there is such a condition
+	purposes      uint64 // bits of the purposes in the R4 hierarchy
+	hasPurpose    bool
+	unclear       aspect // conditions with a part that cannot be evaluated
+	otherPurposes []Coding
+	parties       []Party
+}
+
+// provision is one rule as the evaluator uses it.
 type provision struct {
-	says       Outcome // NoConsent: the rule itself decides nothing
-	depth      uint8
-	actions    uint8 // bits of the actions, bit 0 if there is such a condition
-	hasPurpose bool
-	unclear    aspect // conditions with a part that cannot be evaluated
-	needs      aspect // conditions on the item
-	period     Span
-	purposes   uint64
-	parties    []Party
+	says    Outcome // NoConsent: the rule itself decides nothing
+	depth   uint8
+	context uint16
+	needs   aspect // conditions on the item
+	unclear aspect
 	*scope
 }
 
 // scope are the conditions of a rule that turn on the item.
 type scope struct {
-	otherPurposes []Coding
-	types         []string
-	classes       []Coding
-	codes         []Coding
-	level         level
-	labels        []Coding
-	dates         Span
-	data          []Datum
-	what          string           // the records that it is about, in plain words
-	codesOf       [Deny + 1]string // what Decision.Rule says, by outcome
+	types   []string
+	classes []Coding
+	codes   []Coding
+	level   level
+	labels  []Coding
+	dates   Span
+	data    []target
+	what    string           // the records that it is about, in plain words
+	codesOf [Deny + 1]string // what Decision.Rule says, by outcome
 }
+
+// target is a Datum as the evaluator uses it.
+type target struct {
+	means     meaning
+	reference string
+}
+
+type meaning uint8
+
+const (
+	instance meaning = iota
+	connected
+	authoredBy
+)
+
+var meanings = map[string]meaning{"instance": instance, "related": connected, "dependents": connected, "authoredby": authoredBy}
 
 // aspect is a set of kinds of conditions.
 type aspect uint16
@@ -100,33 +123,75 @@ func (t Terms) Root() Rule {
 	return t.program.root
 }
 
-// rule returns what Decision.Rule says if this provision decides.
-func (p *provision) rule(o Outcome) string { return p.codesOf[o] }
-
 // assemble flattens the tree under the root.
 func (p *program) assemble() {
 	p.flatten(&p.root, "provision", 0)
-	p.only = p.parties()
+	all := make([]answer, len(p.contexts))
+	for i := range all {
+		all[i] = yes
+	}
+	p.whole = (&part{program: p, answers: all}).outcomes()
 }
 
 func (p *program) flatten(r *Rule, path string, depth uint8) {
-	p.rules = append(p.rules, lower(r, path, depth))
+	rule := provision{says: r.Says, depth: depth, context: p.place(contextOf(r)), unclear: r.unclear, needs: r.needs(), scope: scopeOf(r, path)}
+	p.rules = append(p.rules, rule)
 	for i := range r.Rules {
 		p.flatten(&r.Rules[i], path+".provision["+strconv.Itoa(i)+"]", depth+1)
 	}
 }
 
-// lower turns one rule into what the evaluator uses.
-func lower(r *Rule, path string, depth uint8) provision {
+// place returns the index of a context, which it keeps once.
+func (p *program) place(c context) uint16 {
+	i := slices.IndexFunc(p.contexts, c.equal)
+	if i < 0 {
+		i = len(p.contexts)
+		p.contexts = append(p.contexts, c)
+	}
+	return uint16(i) //nolint:gosec // there are at most maxProvisions
+}
+
+func (c *context) equal(o context) bool {
+	return c.period == o.period && c.actions == o.actions && c.purposes == o.purposes && c.hasPurpose == o.hasPurpose &&
+		c.unclear == o.unclear && slices.Equal(c.otherPurposes, o.otherPurposes) && slices.Equal(c.parties, o.parties)
+}
+
+func contextOf(r *Rule) context {
+	c := context{
+		period: r.Period.open(), parties: r.Actors, unclear: r.unclear & (inAction | inPurpose | inActor),
+		hasPurpose: len(r.Purposes) > 0 || r.unclear&inPurpose != 0,
+	}
+	for _, p := range r.Purposes {
+		if p.System == PurposeSystem && purposes[p.Code].bit != 0 {
+			c.purposes |= purposes[p.Code].below
+		} else {
+			c.otherPurposes = append(c.otherPurposes, p)
+		}
+	}
+	if len(r.Actions) > 0 || r.unclear&inAction != 0 {
+		c.actions = 1
+	}
+	for _, a := range r.Actions {
+		c.actions |= 1 << a
+	}
+	return c
+}
+
+func scopeOf(r *Rule, path string) *scope {
 	s := &scope{
-		types: r.Types, classes: r.Classes, codes: r.Codes, dates: r.DataPeriod.open(), data: r.Data, what: r.what(),
+		types: r.Types, classes: r.Classes, codes: r.Codes, dates: r.DataPeriod.open(), what: r.what(),
 		codesOf: [...]string{NotPermitted: "consent.not-permitted:" + path, Permit: "consent.permit:" + path, Deny: "consent.deny:" + path},
 	}
-	p := provision{says: r.Says, depth: depth, unclear: r.unclear, period: r.Period.open(), parties: r.Actors, scope: s}
-	p.setPurposes(r)
-	p.setActions(r)
-	p.setLabels(r)
-	p.needs = r.unclear & (inPeriod | inClass | inCode | inLabel | inDates | inData | inElse)
+	s.level, s.labels = foldLabels(r.Says, r.Labels)
+	for _, d := range r.Data {
+		s.data = append(s.data, target{meanings[d.Meaning], d.Reference})
+	}
+	return s
+}
+
+// needs returns the kinds of conditions on the item that the rule has.
+func (r *Rule) needs() aspect {
+	n := r.unclear & (inPeriod | inClass | inCode | inLabel | inDates | inData | inElse)
 	for _, c := range []struct {
 		kind aspect
 		has  bool
@@ -135,81 +200,10 @@ func lower(r *Rule, path string, depth uint8) provision {
 		{inDates, r.DataPeriod != Span{}}, {inData, len(r.Data) > 0},
 	} {
 		if c.has {
-			p.needs |= c.kind
+			n |= c.kind
 		}
 	}
-	return p
-}
-
-func (p *provision) setPurposes(r *Rule) {
-	p.hasPurpose = len(r.Purposes) > 0 || r.unclear&inPurpose != 0
-	for _, c := range r.Purposes {
-		if c.System == PurposeSystem && purposes[c.Code].bit != 0 {
-			p.purposes |= purposes[c.Code].below
-		} else {
-			p.otherPurposes = append(p.otherPurposes, c)
-		}
-	}
-}
-
-func (p *provision) setActions(r *Rule) {
-	if len(r.Actions) > 0 || r.unclear&inAction != 0 {
-		p.actions = 1
-	}
-	for _, a := range r.Actions {
-		p.actions |= 1 << a
-	}
-}
-
-// setLabels folds the confidentialities into one level: the highest of a
-// permit, the lowest of a deny.
-func (p *provision) setLabels(r *Rule) {
-	for _, c := range r.Labels {
-		l := level(0)
-		if c.System == ConfidentialitySystem {
-			l = confidentiality(c.Code)
-		}
-		switch {
-		case l == 0:
-			p.labels = append(p.labels, c)
-		case p.level == 0, r.Says == Deny && l < p.level, r.Says != Deny && l > p.level:
-			p.level = l
-		}
-	}
-}
-
-// parties returns the parties of all rules, or nil if a rule is not about
-// particular ones or there are too many for a quick look to pay.
-func (p *program) parties() []Party {
-	var all []Party
-	for i := range p.rules {
-		r := &p.rules[i]
-		if r.says == NoConsent {
-			continue
-		}
-		if len(r.parties) == 0 || r.unclear&inActor != 0 {
-			return nil
-		}
-		for _, party := range r.parties {
-			if !slices.Contains(all, party) {
-				all = append(all, party)
-			}
-		}
-	}
-	if len(all) > 4 {
-		return nil
-	}
-	return all
-}
-
-// strangers tells, when it can do so quickly, that no rule is for the asker.
-func (p *program) strangers(q *question) bool {
-	for i := range p.only {
-		if q.is(&p.only[i]) != no {
-			return false
-		}
-	}
-	return p.only != nil
+	return n
 }
 
 // Span is a stretch of time [Lo, Hi) in Unix milliseconds. The zero Span is

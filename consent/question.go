@@ -19,60 +19,67 @@ func newQuestion(ask *Ask, home string) question {
 	return q
 }
 
-// residual returns the rules of all grants that hold for this asker, action,
-// purpose and time, in order. What remains open in them depends on the item.
-//
-// A rule that does not hold cannot decide, so its exceptions move up to its
-// place: the rules of all consents are then siblings at depth 0 or exceptions
-// of those.
-func (q *question) residual(grants []Grant) []live {
-	var out []live
+// residual returns what of the grants still turns on the item: those that count
+// and have a rule for this asker, action, purpose and time.
+func (q *question) residual(grants []Grant) (parts []part) {
+	var answers []answer
 	for i := range grants {
 		g := &grants[i]
 		if !g.Facts.Committed || g.Facts.Stopped || !g.Terms.InForce(q.ask.Now) {
 			continue
 		}
-		out = q.residualOf(g.Terms.program, i, out)
-	}
-	return out
-}
-
-func (q *question) residualOf(p *program, grant int, out []live) []live {
-	if p.strangers(q) {
-		return out
-	}
-	var depth [maxDepth + 1]uint8 // by depth in the consent: depth among what is live
-	for i := range p.rules {
-		rule := &p.rules[i]
-		d := depth[rule.depth]
-		if q.concerns(rule) {
-			out = append(out, live{provision: rule, grant: int32(grant), depth: d})
-			d++
+		p := g.Terms.program
+		from, most, least := len(answers), no, yes
+		for j := range p.contexts {
+			a := q.answer(&p.contexts[j])
+			answers, most, least = append(answers, a), max(most, a), min(least, a)
 		}
-		depth[rule.depth+1] = d
+		if most == no {
+			answers = answers[:from]
+			continue
+		}
+		if parts == nil {
+			parts = make([]part, 0, len(grants)-i)
+		}
+		parts = append(parts, newPart(p, int32(i), answers[from:], least == yes)) //nolint:gosec // an index
 	}
-	return out
+	return parts
 }
 
-// concerns tells whether the rule is for this asker, action, purpose and time.
-func (q *question) concerns(r *provision) bool {
-	if r.says == NoConsent || q.ask.Now < r.period.Lo || q.ask.Now >= r.period.Hi {
-		return false
+// answer tells whether the context is that of the question.
+func (q *question) answer(c *context) answer {
+	if q.ask.Now < c.period.Lo || q.ask.Now >= c.period.Hi {
+		return no
 	}
-	if r.actions != 0 && r.actions&q.action == 0 && !(r.says == Deny && (q.action == 0 || r.unclear&inAction != 0)) {
-		return false
+	a := yes
+	if c.actions&q.action == 0 && c.actions != 0 {
+		if q.action != 0 && c.unclear&inAction == 0 {
+			return no
+		}
+		a = unknown
 	}
-	return q.forPurpose(r) && q.forActor(r)
+	if c.hasPurpose && c.purposes&q.purpose.bit == 0 && !q.named(c.otherPurposes) {
+		if !q.purpose.unknown && c.unclear&inPurpose == 0 {
+			return no
+		}
+		a = unknown
+	}
+	return min(a, q.actor(c))
 }
 
-func (q *question) forPurpose(r *provision) bool {
-	if !r.hasPurpose || r.purposes&q.purpose.bit != 0 {
-		return true
+// actor tells whether the asker is one of the parties.
+func (q *question) actor(c *context) answer {
+	if len(c.parties) == 0 && c.unclear&inActor == 0 {
+		return yes
 	}
-	if q.purpose.unknown || r.unclear&inPurpose != 0 {
-		return r.says == Deny || q.named(r.otherPurposes)
+	best := no
+	if c.unclear&inActor != 0 {
+		best = unknown
 	}
-	return q.named(r.otherPurposes)
+	for i := range c.parties {
+		best = max(best, q.is(&c.parties[i]))
+	}
+	return best
 }
 
 // named tells whether the purpose asked for is literally one of these.
@@ -83,20 +90,6 @@ func (q *question) named(list []Coding) bool {
 		}
 	}
 	return false
-}
-
-func (q *question) forActor(r *provision) bool {
-	if len(r.parties) == 0 && r.unclear&inActor == 0 {
-		return true
-	}
-	best := no
-	if r.unclear&inActor != 0 {
-		best = unknown
-	}
-	for i := range r.parties {
-		best = max(best, q.is(&r.parties[i]))
-	}
-	return best.holds(r.says)
 }
 
 // is tells whether the asker is the party.

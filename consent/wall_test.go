@@ -33,7 +33,6 @@ var allowed = map[string]map[string]string{
 		"crypto/elliptic": "the name of the curve",
 		"crypto/hmac":     "blinding",
 		"crypto/sha256":   "hashing",
-		"crypto/subtle":   "comparison",
 		"encoding/base64": "the challenge in clientDataJSON",
 		"encoding/binary": "the encoding of a slip",
 		"encoding/json":   "clientDataJSON, token by token, duplicates refused",

@@ -20,16 +20,21 @@ type Words struct {
 // from the Consent and always stand beside the id that counts.
 func (r *Rule) Words() Words {
 	w := Words{Who: "everyone", Do: "read, use, share and change", Why: "any reason", What: r.what(), When: r.Period.words()}
-	if len(r.Actors) > 0 {
-		w.Who = phrase(r.Actors, (*Party).words)
-	}
-	if len(r.Actions) > 0 {
-		w.Do = phrase(r.Actions, func(a *Action) string { return actionWords[*a] })
-	}
-	if len(r.Purposes) > 0 {
-		w.Why = phrase(r.Purposes, func(c *Coding) string { return c.words(purposeWords) })
-	}
+	r.say(&w.Who, each(r.Actors, (*Party).words), inActor, "somebody whom this hospital cannot tell from others")
+	r.say(&w.Do, each(r.Actions, func(a *Action) string { return actionWords[*a] }), inAction, "something that this hospital does not know")
+	r.say(&w.Why, each(r.Purposes, func(c *Coding) string { return c.words(purposeWords) }), inPurpose, "a reason that this hospital does not know")
 	return w
+}
+
+// say puts the values of a condition, if there is one, in place of what stands
+// there without.
+func (r *Rule) say(at *string, values []string, kind aspect, unclear string) {
+	if r.unclear&kind != 0 {
+		values = append(values, unclear)
+	}
+	if len(values) > 0 {
+		*at = join(values)
+	}
 }
 
 // what returns the records that the rule is about.
@@ -44,11 +49,11 @@ func (r *Rule) what() string {
 	switch {
 	case len(types) > 0:
 		add("", join(types))
-	case len(r.Codes) == 0:
+	case len(r.Codes)+len(r.Data) == 0:
 		parts = append(parts, "all records")
 	}
 	add(when(len(types) > 0, "only "), phrase(r.Codes, func(c *Coding) string { return c.words(categoryWords) }))
-	add("marked ", phrase(r.Labels, func(c *Coding) string { return r.labelWords(c) }))
+	add("marked ", r.labelWords())
 	add("dated ", r.DataPeriod.words())
 	add("only ", phrase(r.Data, (*Datum).words))
 	if len(r.Unclear) > 0 {
@@ -59,26 +64,36 @@ func (r *Rule) what() string {
 
 // String returns the filter in plain words.
 func (f Filter) String() string {
+	_, f = f.survey()
 	switch {
-	case f.Everything():
+	case f.all:
 		return "everything"
-	case f.Nothing():
+	case len(f.parts) == 0:
 		return "nothing"
 	}
-	var b strings.Builder
-	if f.implicit && f.near().by == nil {
-		b.WriteString("everything the policy allows")
+	var list []string
+	if f.implicit {
+		list = append(list, "what the policy allows where no consent speaks")
 	}
-	for i := range f.live {
-		l := &f.live[i]
-		if b.Len() > 0 {
-			b.WriteString("; ")
+	for i := range f.parts {
+		list = f.parts[i].words(list)
+	}
+	return strings.Join(list, "; ")
+}
+
+func (s *part) words(list []string) []string {
+	for i := range s.program.rules {
+		r := &s.program.rules[i]
+		if !s.live(r) {
+			continue
 		}
-		b.WriteString(strings.Repeat("exception: ", int(l.depth)))
-		b.WriteString(map[Outcome]string{Permit: "yes to ", Deny: "no to "}[l.provision.says])
-		b.WriteString(l.provision.what)
+		lead := "yes to "
+		if r.says == Deny {
+			lead = "no to "
+		}
+		list = append(list, strings.Repeat("exception: ", int(r.depth))+lead+r.what)
 	}
-	return b.String()
+	return list
 }
 
 func (p *Party) words() string {
@@ -102,15 +117,22 @@ func (d *Datum) words() string {
 	return d.Reference + " and what belongs to it"
 }
 
-func (r *Rule) labelWords(c *Coding) string {
-	if c.System != ConfidentialitySystem {
-		return c.words(sensitivityWords)
+// labelWords says the labels as they count: one level of confidentiality, any
+// of the sensitivities, and of the two kinds both in a permit, one in a deny.
+func (r *Rule) labelWords() string {
+	lv, labels := foldLabels(r.Says, r.Labels)
+	sensitive := each(labels, func(c *Coding) string { return c.words(sensitivityWords) })
+	if lv == 0 {
+		return joinBy(" or ", sensitive)
 	}
-	w := known(levelWords, c.Code)
+	confidential, between := levelWords[lv]+" or less private", " and "
 	if r.Says == Deny {
-		return w + " or more private"
+		confidential, between = levelWords[lv]+" or more private", " or "
 	}
-	return w + " or less private"
+	if len(sensitive) == 0 {
+		return confidential
+	}
+	return joinBy(" or ", sensitive) + between + confidential
 }
 
 // words returns the plain words for a code, or the code and its system.
@@ -180,11 +202,13 @@ func each[T any](list []T, say func(*T) string) []string {
 func phrase[T any](list []T, say func(*T) string) string { return join(each(list, say)) }
 
 // join makes a list as one says it: "a, b and c".
-func join(list []string) string {
+func join(list []string) string { return joinBy(" and ", list) }
+
+func joinBy(last string, list []string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
 	}
-	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+	return strings.Join(list[:len(list)-1], ", ") + last + list[len(list)-1]
 }
 
 var actionWords = map[Action]string{Collect: "collect", Access: "read", Use: "use", Disclose: "share", Correct: "change"}
@@ -212,8 +236,9 @@ var sensitivityWords = map[string]string{
 	"GDIS": "genetic disease", "SICKLE": "sickle cell", "MH": "mental health", "BH": "behavioural health",
 }
 
-var levelWords = map[string]string{
-	"U": "open to all", "L": "of low privacy", "M": "of moderate privacy", "N": "of normal privacy", "R": "restricted", "V": "very restricted",
+var levelWords = [...]string{
+	levelU: "open to all", levelL: "of low privacy", levelM: "of moderate privacy", levelN: "of normal privacy",
+	levelR: "restricted", levelV: "very restricted",
 }
 
 var typeWords = map[string]string{
@@ -223,7 +248,7 @@ var typeWords = map[string]string{
 	"Encounter": "visits", "ExplanationOfBenefit": "bills", "FamilyMemberHistory": "family history", "Goal": "goals",
 	"ImagingStudy": "imaging studies", "Immunization": "vaccinations", "Medication": "medicines",
 	"MedicationAdministration": "medicines given", "MedicationDispense": "medicines handed out",
-	"MedicationRequest": "prescriptions", "MedicationStatement": "medicines taken", "Observation": "measurements and findings",
-	"Patient": "name and personal details", "Procedure": "procedures", "Provenance": "origins of records",
+	"MedicationRequest": "prescriptions", "MedicationStatement": "medicines taken", "Observation": "measurements",
+	"Patient": "personal details", "Procedure": "procedures", "Provenance": "origins of records",
 	"Resource": "all kinds of records", "ServiceRequest": "orders",
 }

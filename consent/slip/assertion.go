@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -88,11 +87,10 @@ func verifyClientData(raw, challenge []byte, origins []string) error {
 	if err != nil {
 		return fmt.Errorf("%w: clientDataJSON: %w", ErrAssertion, err)
 	}
-	got, err := base64.RawURLEncoding.Strict().DecodeString(c.Challenge)
 	switch {
 	case c.Type != "webauthn.get":
 		return ErrType
-	case err != nil || subtle.ConstantTimeCompare(got, challenge) != 1:
+	case c.Challenge != base64.RawURLEncoding.EncodeToString(challenge):
 		return ErrChallenge
 	case c.CrossOrigin || c.Framed || c.Origin == "" || !slices.Contains(origins, c.Origin):
 		return ErrOrigin
@@ -107,7 +105,7 @@ func verifyAuthenticatorData(d []byte, rpID string) error {
 	flags := d[32]
 	party := sha256.Sum256([]byte(rpID))
 	switch {
-	case subtle.ConstantTimeCompare(d[:32], party[:]) != 1:
+	case [32]byte(d[:32]) != party:
 		return ErrParty
 	case flags&flagPresent == 0 || flags&flagVerified == 0:
 		return ErrUnverified

@@ -22,11 +22,19 @@ func Text(t consent.Terms) string {
 	}
 	fmt.Fprintf(&b, "Your decision about your records at %s\n\n", where)
 	writeRule(&b, &root, "", "")
-	b.WriteString("\nYou can stop this at any time. From then on nobody is shown anything because of it.\n")
-	b.WriteString("Stopping does not undo what was done before: who has read a record knows it, who was given a copy may still have it, " +
-		"and what the law says must be kept is kept.\n")
+	b.WriteString(stopping[root.Says == consent.Deny])
 	b.WriteString("Each time somebody looks, it is written in your log. The log stays, also when you stop this.\n")
 	return b.String()
+}
+
+// stopping says what the end of a decision does and does not do, by whether it
+// is a refusal.
+var stopping = map[bool]string{
+	false: "\nYou can stop this at any time. From then on nobody is shown anything because of it.\n" +
+		"Stopping does not undo what was done before: who has read a record knows it, who was given a copy may still have it, " +
+		"and what the law says must be kept is kept.\n",
+	true: "\nYou can stop this at any time. From then on your other decisions and the rules of the hospital count again.\n" +
+		"Saying no does not undo what was done before: who has read a record knows it, and who was given a copy may still have it.\n",
 }
 
 func writeRule(b *strings.Builder, r *consent.Rule, number, indent string) {
