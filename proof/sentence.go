@@ -55,7 +55,7 @@ func (b *Bundle) sentences() []string {
 	if b.Log != nil {
 		e := &b.Seal.Entry
 		out = append(out, "It is entry "+decimal(b.Log.Index)+", counted from 0, of the log of "+e.Member+
-			", which had "+decimal(e.Size)+" entries when "+e.Member+" sealed it in block "+decimal(e.Height)+".")
+			", whose size was "+decimal(e.Size)+" when "+e.Member+" sealed it in block "+decimal(e.Height)+".")
 	}
 	out = append(out, "The ledger of the network "+b.Network.Name+" held this in block "+decimal(b.Calendar.Height)+
 		", on "+moment(b.Calendar.Time)+".", b.cosigned())
@@ -104,8 +104,8 @@ func (r *Record) name() string { return r.Type + "/" + r.ID + " version " + deci
 
 func (b *Bundle) recordSentence(r *OpenedRecord) string {
 	e := &b.Event.Content
-	return "This file holds the " + decimal(uint64(len(r.Content))) + " bytes of " + e.Records[r.At].name() +
-		" exactly as " + e.Member + " committed to them."
+	return "This file holds " + e.Records[r.At].name() + ", byte for byte as " + e.Member +
+		" committed to it; its size is " + decimal(uint64(len(r.Content))) + "."
 }
 
 func (m *MarkPath) sentence(height uint64) string {

@@ -81,6 +81,16 @@ func TestTrustRefusesOneKeyForTwoMembers(t *testing.T) {
 	}
 }
 
+func TestTrustRefusesOneMemberTwice(t *testing.T) {
+	w := newWorld(t, "demo")
+	trust := w.trust()
+	again := Cosignatory{ID: "east", Key: VerifierKey("cairn/demo/east", w.key("east", "seal").Public().(ed25519.PublicKey))}
+	trust.Members = append([]Cosignatory{again}, trust.Members...)
+	if _, err := trust.Encode(); !errors.Is(err, errTrust) {
+		t.Errorf("encoded: %v", err)
+	}
+}
+
 // TestNoForgedTrustIsOK alters every byte of the trust file; the bundle was
 // made for the true one.
 func TestNoForgedTrustIsOK(t *testing.T) {

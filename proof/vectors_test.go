@@ -63,6 +63,7 @@ func makeVectors(t *testing.T) map[string][]byte {
 	for name, b := range w.specimens() {
 		s.add("ok-"+name+".json", encoded(t, b), "network.json", CodeOK)
 	}
+	s.edges(w)
 	s.missing(w)
 	s.lies(w, rival)
 	s.texts(w)
@@ -85,6 +86,17 @@ func indented(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return out.Bytes()
+}
+
+// edges adds what is good and rare: an event of an unknown kind with many
+// records, an empty register, a checkpoint that all members signed.
+func (s *vectorSet) edges(w *world) {
+	long := w.assemble(w.entry(w.base(w.checkpoint(memberIDs...)), "east", 0, true))
+	s.add("ok-unknown-kind.json", encoded(s.t, long), "network.json", CodeOK)
+	young := newWorld(s.t, w.name)
+	young.begin()
+	empty := young.assemble(young.marked(young.entry(young.base(young.checkpoint(quorum...)), "west", 0, true), 1))
+	s.add("ok-empty-register.json", encoded(s.t, empty), "network.json", CodeOK)
 }
 
 // missing adds what is INCONCLUSIVE.

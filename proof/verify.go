@@ -216,8 +216,8 @@ func (v *verification) witnesses([]byte) (Code, string) {
 	case len(signers) < t.Quorum:
 		return CodeNoQuorum, ""
 	}
-	return "", decimal(uint64(len(signers))) + " of the " + decimal(uint64(len(t.Members))) + " members of the network " +
-		t.Network + " have signed for it; " + decimal(uint64(t.Quorum)) + " are needed."
+	return "", decimal(uint64(len(signers))) + " of " + decimal(uint64(len(t.Members))) + " members of the network " +
+		t.Network + " have signed for it, and " + decimal(uint64(t.Quorum)) + " must."
 }
 
 // otherTrust judges a bundle that was made for another edition of the trust

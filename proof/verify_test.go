@@ -234,11 +234,14 @@ func TestAssembleRefusesWhatWouldFail(t *testing.T) {
 		"log without seal":  func(p *Parts) { p.Seal = nil },
 		"event without log": func(p *Parts) { p.Log, p.Seal = nil, nil },
 		"unknown record":    func(p *Parts) { p.Records = []OpenedRecord{{At: 5}} },
+		"record twice":      func(p *Parts) { p.Records = append(p.Records, p.Records[0]) },
+		"mark twice":        func(p *Parts) { p.Marks[1] = p.Marks[0] },
+		"marks in disorder": func(p *Parts) { p.Marks[0], p.Marks[1] = p.Marks[1], p.Marks[0] },
 		"malformed event":   func(p *Parts) { p.Event.Content.Kind = "" },
 		"large number":      func(p *Parts) { p.Log.Index = 1 << 60 },
 		"long path":         func(p *Parts) { p.Log.Path = make([][32]byte, 65) },
 	} {
-		p := w.entry(w.base(w.checkpoint(quorum...)), "north", 5, true)
+		p := w.marked(w.record(w.entry(w.base(w.checkpoint(quorum...)), "south", 3, true), 1), 10, 12)
 		spoil(&p)
 		if _, err := Assemble(w.trust(), p); err == nil {
 			t.Errorf("%s: assembled", name)

@@ -285,10 +285,19 @@ func (w *world) assemble(p Parts) *Bundle {
 	return b
 }
 
-// grow makes the history that the tests use: three members log and seal, in
-// several blocks, with marks.
+// begin makes the first block of the history that the tests use. It has no
+// marks.
+func (w *world) begin() {
+	w.t.Helper()
+	w.event("west", KindScrub, 0)
+	w.beat("west")
+}
+
+// grow makes that history: the members log and seal, in several blocks, with
+// marks.
 func (w *world) grow() {
 	w.t.Helper()
+	w.begin()
 	for i := range 5 {
 		w.event("north", KindRecordStored, 1)
 		w.event("south", KindAccessAllowed, 3)
@@ -299,7 +308,7 @@ func (w *world) grow() {
 	w.beat("south", 77)
 	w.event("north", KindConsentStopped, 0)
 	w.beat("north")
-	w.event("east", KindAdmin, 0)
+	w.event("east", "device.paired", listed+2)
 	w.beat("east")
 }
 
