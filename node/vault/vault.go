@@ -116,11 +116,15 @@ func (v *Vault) Open(ctx context.Context, pass gate.Pass, ref gate.Ref, row *sto
 	return v.unseal(ctx, ref, row)
 }
 
-// Check opens a stored version and reports only whether its bytes still open
-// and match the commitment beside them. It is for scrub and gives nothing out.
-func (v *Vault) Check(ctx context.Context, ref gate.Ref, row *store.Version) error {
-	_, err := v.unseal(ctx, ref, row)
-	return err
+// Check opens a stored version, sees whether its bytes still match the
+// commitment beside them, and lets inspect compare them with what the database
+// says of them. It is for scrub: nothing of the bytes may leave inspect.
+func (v *Vault) Check(ctx context.Context, ref gate.Ref, row *store.Version, inspect func(raw []byte) error) error {
+	opened, err := v.unseal(ctx, ref, row)
+	if err != nil {
+		return err
+	}
+	return inspect(opened.Raw)
 }
 
 func (v *Vault) unseal(ctx context.Context, ref gate.Ref, row *store.Version) (Opened, error) {

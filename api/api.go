@@ -1,0 +1,45 @@
+// Package api puts the faces of a node together: what the outside reaches, and
+// nothing else.
+package api
+
+import (
+	"net/http"
+
+	"cairn/api/admin"
+	"cairn/api/auth"
+	"cairn/api/face"
+	"cairn/api/fhir"
+	"cairn/api/portal"
+	"cairn/api/public"
+	"cairn/node"
+)
+
+// Handler returns all faces of a node. version is that of the program.
+func Handler(n *node.Node, version string) http.Handler {
+	root := n.Config.URL
+	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Root: root, Software: version}
+	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Bundles: n.Bundles}
+	software := auth.Handler(n.Door, root)
+	everyone := (&public.Server{Node: n}).Handler()
+
+	mux := http.NewServeMux()
+	mux.Handle("/fhir", records.Handler())
+	mux.Handle("/fhir/", records.Handler())
+	mux.Handle("GET /fhir/.well-known/smart-configuration", software)
+	mux.Handle("/auth/", software)
+	mux.Handle("/portal/", people.Handler())
+	mux.Handle("/admin/", (&admin.Server{Node: n}).Handler())
+	mux.Handle("/", everyone)
+	return face.Log(n.Log, secure(mux))
+}
+
+// secure sets the headers that every answer carries.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,190 @@
+// Package face is what all faces share: limits in front of every body, faults
+// rendered once for each kind of reader, one wide log line for each request.
+package face
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"time"
+
+	"cairn/node/fault"
+)
+
+// MaxBody is the largest request body that a face reads, in bytes.
+const MaxBody = 10 << 20
+
+// Body reads a request body up to MaxBody. It fails with TooLarge beyond, and
+// with Unsupported for a content type that is not among those given (RFC 9110
+// 8.3; none given: any).
+func Body(w http.ResponseWriter, r *http.Request, types ...string) ([]byte, error) {
+	if len(types) > 0 {
+		have, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || !contains(types, have) {
+			return nil, fault.New(fault.Unsupported, "content-type", "the content type of the request is not supported here").
+				WithHint("send Content-Type: " + types[0])
+		}
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return nil, fault.New(fault.Unsupported, "content-encoding", "a compressed request body is not supported").
+			WithHint("send the body without Content-Encoding")
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, fault.New(fault.TooLarge, "too-large", "the request body is larger than 10 MB").
+			WithHint("send it in several parts")
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, "body", "the request body broke off", err)
+	}
+	return data, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, have := range list {
+		if have == s {
+			return true
+		}
+	}
+	return false
+}
+
+// JSON reads a small JSON request body into v. Unknown members are errors.
+func JSON(w http.ResponseWriter, r *http.Request, v any) error {
+	data, err := Body(w, r, "application/json")
+	if err != nil {
+		return err
+	}
+	if err := Strict(data, v); err != nil {
+		return fault.Wrap(fault.Invalid, "json", "the request body is not the JSON that this expects: "+err.Error(), err)
+	}
+	return nil
+}
+
+// Status returns the HTTP status of a kind of fault (FHIR R4 3.1.0.1.5 and the
+// interactions' own sections).
+func Status(k fault.Kind) int {
+	switch k {
+	case fault.Invalid:
+		return http.StatusBadRequest
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Refused:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.Gone:
+		return http.StatusGone
+	case fault.Conflict:
+		return http.StatusConflict
+	case fault.Precondition:
+		return http.StatusPreconditionFailed
+	case fault.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case fault.Unsupported:
+		return http.StatusUnsupportedMediaType
+	case fault.Busy:
+		return http.StatusServiceUnavailable
+	case fault.Full:
+		return http.StatusInsufficientStorage
+	}
+	return http.StatusInternalServerError
+}
+
+// Write answers with a JSON value.
+func Write(w http.ResponseWriter, status int, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, `{"error":"broken"}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(data, '\n')) //nolint:errcheck // the client has gone
+}
+
+// Problem answers with a fault as an RFC 9457 problem document. The faces that
+// speak FHIR have their own rendering.
+func Problem(w http.ResponseWriter, r *http.Request, err error) {
+	f := fault.As(err)
+	Note(r, f)
+	Headers(w, f)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(Status(f.Kind))
+	json.NewEncoder(w).Encode(map[string]any{ //nolint:errcheck // the client has gone
+		"title": f.Text, "status": Status(f.Kind), "code": f.Code, "hint": f.Hint,
+	})
+}
+
+// Headers sets the headers that go with a kind of fault.
+func Headers(w http.ResponseWriter, f *fault.Error) {
+	switch f.Kind {
+	case fault.Unauthenticated:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="cairn"`)
+	case fault.Busy:
+		w.Header().Set("Retry-After", "1")
+	}
+}
+
+// wide collects what one log line says of a request.
+type wide struct {
+	http.ResponseWriter
+	status int
+	bytes  int
+	fault  *fault.Error
+}
+
+func (w *wide) WriteHeader(status int) { w.status = status; w.ResponseWriter.WriteHeader(status) }
+func (w *wide) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += n
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *wide) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+type noteKey struct{}
+
+// Note keeps a fault for the request's log line, causes and all.
+func Note(r *http.Request, f *fault.Error) {
+	if w, ok := r.Context().Value(noteKey{}).(*wide); ok {
+		w.fault = f
+	}
+}
+
+// Log writes one line a request: the route's pattern, never its path or query,
+// since those may name a person.
+func Log(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		ww := &wide{ResponseWriter: w, status: http.StatusOK}
+		r = r.WithContext(withNote(r.Context(), ww))
+		next.ServeHTTP(ww, r)
+		level := slog.LevelDebug
+		if ww.status >= 500 {
+			level = slog.LevelError
+		}
+		if !log.Enabled(r.Context(), level) {
+			return
+		}
+		attrs := []slog.Attr{slog.String("route", r.Pattern), slog.String("method", r.Method), slog.Int("status", ww.status),
+			slog.Int("bytes", ww.bytes), slog.Duration("took", time.Since(start))}
+		if ww.fault != nil {
+			attrs = append(attrs, slog.String("code", ww.fault.Code), slog.Any("cause", ww.fault.Cause))
+		}
+		log.LogAttrs(r.Context(), level, "request", attrs...)
+	})
+}
+
+// File answers with a JSON file to keep.
+func File(w http.ResponseWriter, name string, data []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write(data) //nolint:errcheck // the client has gone
+}

@@ -1,0 +1,302 @@
+// Package portal is the patient's face: passkeys, consents, her log, her
+// proofs. It speaks JSON; the WebAuthn objects are those of WebAuthn Level 3,
+// 5.1.8 and 5.1.9 (toJSON).
+package portal
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"cairn/api/face"
+	"cairn/consent/slip"
+	"cairn/node/bundle"
+	"cairn/node/fault"
+	"cairn/node/grant"
+	"cairn/node/identity"
+	"cairn/node/patient"
+)
+
+// Server answers the portal's requests below /portal.
+type Server struct {
+	Door     *identity.Door
+	Grants   *grant.Desk
+	Patients *patient.Desk
+	Bundles  *bundle.Desk
+}
+
+// Handler returns the face.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"POST /portal/passkeys/options": s.registerOptions,
+		"POST /portal/passkeys":         s.register,
+		"POST /portal/signin/options":   s.signInOptions,
+		"POST /portal/signin":           s.signIn,
+		"POST /portal/consents":         s.accept,
+	} {
+		mux.HandleFunc(pattern, open(serve))
+	}
+	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, identity.Actor) error{
+		"POST /portal/invitations":     s.invite,
+		"GET /portal/consents":         s.consents,
+		"POST /portal/locators":        s.locate,
+		"GET /portal/log":              s.log,
+		"GET /portal/evidence/{event}": s.evidence,
+	} {
+		mux.HandleFunc(pattern, s.signedIn(serve))
+	}
+	return mux
+}
+
+func open(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := serve(w, r); err != nil {
+			face.Problem(w, r, err)
+		}
+	}
+}
+
+func (s *Server) signedIn(serve func(http.ResponseWriter, *http.Request, identity.Actor) error) http.HandlerFunc {
+	return open(func(w http.ResponseWriter, r *http.Request) error {
+		actor, err := s.Door.Actor(r)
+		if err != nil {
+			return err
+		}
+		return serve(w, r, actor)
+	})
+}
+
+// invite gives the hospital's software a one-time code for a patient.
+func (s *Server) invite(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	var in struct {
+		Patient string `json:"patient"`
+	}
+	if err := face.JSON(w, r, &in); err != nil {
+		return err
+	}
+	code, err := s.Patients.Invite(r.Context(), actor, in.Patient)
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusCreated, map[string]string{"code": code})
+	return nil
+}
+
+func (s *Server) registerOptions(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Code string `json:"code"`
+	}
+	if err := face.JSON(w, r, &in); err != nil {
+		return err
+	}
+	options, err := s.Door.RegisterOptions(in.Code)
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusOK, options)
+	return nil
+}
+
+func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Name     string          `json:"name"`
+		Response json.RawMessage `json:"response"`
+	}
+	if err := face.JSON(w, r, &in); err != nil {
+		return err
+	}
+	subject, err := s.Patients.Register(r.Context(), in.Response, in.Name)
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusCreated, map[string]string{"patient": subject})
+	return nil
+}
+
+func (s *Server) signInOptions(w http.ResponseWriter, _ *http.Request) error {
+	challenge, err := s.Door.Challenge()
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusOK, map[string]any{"publicKey": map[string]any{"challenge": challenge, "userVerification": "required"}})
+	return nil
+}
+
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
+	var in Credential
+	if err := face.JSON(w, r, &in); err != nil {
+		return err
+	}
+	a, err := in.assertion()
+	if err != nil {
+		return err
+	}
+	token, err := s.Door.SignInPatient(r.Context(), a)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	face.Write(w, http.StatusOK, map[string]any{
+		"access_token": token.Access, "token_type": "bearer", "expires_in": int(token.Expires.Seconds()), "patient": token.Actor.Patient(),
+	})
+	return nil
+}
+
+// Credential is a PublicKeyCredential that signed a challenge, as JSON; binary
+// members are base64url without padding.
+type Credential struct {
+	ID       string `json:"id"`
+	RawID    string `json:"rawId"`
+	Type     string `json:"type"`
+	Response struct {
+		AuthenticatorData string `json:"authenticatorData"`
+		ClientDataJSON    string `json:"clientDataJSON"`
+		Signature         string `json:"signature"`
+		UserHandle        string `json:"userHandle,omitempty"`
+	} `json:"response"`
+}
+
+func (c Credential) assertion() (a slip.Assertion, err error) {
+	for _, part := range []struct {
+		text string
+		to   *[]byte
+	}{
+		{c.RawID, &a.CredentialID}, {c.Response.AuthenticatorData, &a.AuthenticatorData},
+		{c.Response.ClientDataJSON, &a.ClientDataJSON}, {c.Response.Signature, &a.Signature},
+	} {
+		if *part.to, err = base64.RawURLEncoding.DecodeString(part.text); err != nil {
+			return a, fault.Wrap(fault.Invalid, "credential", "a part of the credential is not base64url", err)
+		}
+	}
+	if c.Type != "public-key" {
+		return a, fault.New(fault.Invalid, "credential", "the credential's type is not public-key")
+	}
+	return a, nil
+}
+
+// consent is a slip as the patient sees it.
+type consent struct {
+	Commitment string `json:"commitment"`
+	Grantee    string `json:"grantee"`
+	Text       string `json:"text"`
+	Issued     int64  `json:"issued"`
+	SealedAt   uint64 `json:"sealed_at"`
+	Stopped    bool   `json:"stopped"`
+	StoppedAt  uint64 `json:"stopped_at,omitempty"`
+}
+
+func shown(h grant.Held) consent {
+	return consent{hexOf(h.Commitment), h.Grantee, h.Text, h.Issued, h.SealedAt, h.Stopped, h.StoppedAt}
+}
+
+// accept takes a slip with its path and the passkey's assertion over the root.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Slip      []byte     `json:"slip"` // base64
+		Path      []byte     `json:"path"`
+		Assertion Credential `json:"assertion"`
+	}
+	if err := face.JSON(w, r, &in); err != nil {
+		return err
+	}
+	signed, err := in.Assertion.assertion()
+	if err != nil {
+		return err
+	}
+	read, err := slip.Decode(in.Slip)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "slip", "the slip is malformed", err)
+	}
+	path, err := slip.DecodePath(in.Path)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "slip", "the slip's path is malformed", err)
+	}
+	held, err := s.Grants.Accept(r.Context(), read, path, signed)
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusCreated, shown(held))
+	return nil
+}
+
+func (s *Server) consents(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	list, err := s.Grants.List(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	out := make([]consent, len(list))
+	for i, h := range list {
+		out[i] = shown(h)
+	}
+	face.Write(w, http.StatusOK, map[string]any{"consents": out})
+	return nil
+}
+
+func (s *Server) locate(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	var in []struct {
+		Custodian  string `json:"custodian"`
+		Patient    string `json:"patient"`
+		Commitment string `json:"commitment"`
+	}
+	if err := face.JSON(w, r, &in); err != nil {
+		return err
+	}
+	if len(in) > 1000 {
+		return fault.New(fault.TooLarge, "too-many", "at most 1,000 hospitals can be named at once")
+	}
+	locators := make([]patient.Locator, len(in))
+	for i, l := range in {
+		commitment, err := hash(l.Commitment)
+		if err != nil {
+			return err
+		}
+		locators[i] = patient.Locator{Custodian: l.Custodian, Patient: l.Patient, Commitment: commitment}
+	}
+	if err := s.Patients.Locate(r.Context(), actor, locators); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// log answers with a page of the patient's log, newest first. Each entry is the
+// event's exact bytes.
+func (s *Server) log(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	before, limit := uint64(0), 50
+	var err error
+	if text := r.URL.Query().Get("before"); text != "" {
+		if before, err = strconv.ParseUint(text, 10, 63); err != nil {
+			return fault.New(fault.Invalid, "before", "before is an index, as `next` says it")
+		}
+	}
+	if text := r.URL.Query().Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > 500 {
+			return fault.New(fault.Invalid, "limit", "limit is between 1 and 500")
+		}
+	}
+	page, err := s.Patients.Log(r.Context(), actor, before, limit)
+	if err != nil {
+		return err
+	}
+	type entry struct {
+		Index uint64          `json:"index"`
+		Event json.RawMessage `json:"event"`
+	}
+	out := make([]entry, len(page.Entries))
+	for i, e := range page.Entries {
+		out[i] = entry{e.Index, e.Raw}
+	}
+	face.Write(w, http.StatusOK, map[string]any{"total": page.Total, "entries": out, "next": page.Next})
+	return nil
+}
+
+func (s *Server) evidence(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	file, err := s.Bundles.Event(r.Context(), actor, r.PathValue("event"))
+	if err != nil {
+		return err
+	}
+	face.File(w, "evidence.json", file)
+	return nil
+}

@@ -1,0 +1,155 @@
+// Package public is the face that needs no sign-in: it takes marks from anyone
+// and serves what anyone may check. Nothing here is about a person.
+package public
+
+import (
+	"encoding/hex"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"cairn/api/face"
+	"cairn/node"
+	"cairn/node/fault"
+)
+
+// Server answers public requests.
+type Server struct {
+	Node *node.Node
+
+	mu      sync.Mutex
+	callers map[string]*caller
+}
+
+type caller struct {
+	limit *rate.Limiter
+	last  time.Time
+}
+
+// Marks from one address: 50 at once, then 10 a second.
+const (
+	marksPerSecond = 10
+	marksBurst     = 50
+	callersLimit   = 10_000
+)
+
+// Handler returns the face.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"POST /marks":              s.marks,
+		"POST /calendar/cosign":    s.cosign,
+		"GET /calendar/checkpoint": s.checkpoint,
+		"GET /network.json":        s.network,
+		"GET /healthz":             s.health,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := serve(w, r); err != nil {
+				face.Problem(w, r, err)
+			}
+		})
+	}
+	mux.Handle("GET /log/", http.StripPrefix("/log", s.Node.LogHandler()))
+	return mux
+}
+
+// marks takes 32-byte values for the ledger. Handing one in twice does no harm.
+func (s *Server) marks(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Marks []string `json:"marks"`
+	}
+	if err := face.JSON(w, r, &in); err != nil {
+		return err
+	}
+	marks := make([][32]byte, len(in.Marks))
+	for i, text := range in.Marks {
+		raw, err := hex.DecodeString(text)
+		if err != nil || len(raw) != 32 {
+			return fault.New(fault.Invalid, "mark", "a mark is 64 hexadecimal digits")
+		}
+		marks[i] = [32]byte(raw)
+	}
+	if !s.allows(r, len(marks)) {
+		return fault.New(fault.Busy, "rate", "too many marks come from this address").WithHint("wait a few seconds, or hand them to another hospital")
+	}
+	height, err := s.Node.Grants.Mark(r.Context(), marks)
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusOK, map[string]uint64{"height": height})
+	return nil
+}
+
+// allows bounds the marks that one address may hand in.
+func (s *Server) allows(r *http.Request, n int) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.callers == nil || len(s.callers) > callersLimit {
+		s.callers = make(map[string]*caller)
+	}
+	c, ok := s.callers[host]
+	if !ok {
+		c = &caller{limit: rate.NewLimiter(marksPerSecond, marksBurst)}
+		s.callers[host] = c
+	}
+	c.last = now
+	return c.limit.AllowN(now, n)
+}
+
+// cosign answers another member that gathers cosignatures of the calendar. The
+// body is a checkpoint without signatures, the answer a signature line (C2SP
+// tlog-cosignature).
+func (s *Server) cosign(w http.ResponseWriter, r *http.Request) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4096))
+	if err != nil {
+		return fault.Wrap(fault.TooLarge, "checkpoint", "this is not a checkpoint", err)
+	}
+	line, err := s.Node.Witness.Cosign(body)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, line) //nolint:errcheck // the client has gone
+	return nil
+}
+
+func (s *Server) checkpoint(w http.ResponseWriter, _ *http.Request) error {
+	note, err := s.Node.Witness.Latest()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write(note) //nolint:errcheck // the client has gone
+	return nil
+}
+
+// network serves the trust file. Who wants to rely on it compares its
+// fingerprint over another channel.
+func (s *Server) network(w http.ResponseWriter, _ *http.Request) error {
+	file, err := s.Node.Trust.Encode()
+	if err != nil {
+		return err
+	}
+	face.File(w, "network.json", file)
+	return nil
+}
+
+// health says whether this node discloses records at this moment, and why not.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
+	status := s.Node.Status()
+	code := http.StatusOK
+	if status.Doubt != "" {
+		code = http.StatusServiceUnavailable
+	}
+	face.Write(w, code, status)
+	return nil
+}

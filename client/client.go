@@ -1,0 +1,140 @@
+// Package client is a hospital's own software as it meets its node: it signs in
+// by SMART Backend Services, vouches for a person, and sends requests. The
+// command line, the demo and the benchmarks use it.
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/google/uuid"
+
+	"cairn/node/identity"
+	"cairn/node/keys"
+	"cairn/node/peer"
+)
+
+// Client is a hospital's software, such as its EHR: it signs in by SMART
+// Backend Services and vouches for a person. It is safe for concurrent use.
+type Client struct {
+	Root string // of the node
+	id   string
+	home string
+	key  *ecdsa.PrivateKey
+	who  *identity.B2B
+	http *http.Client
+
+	mu    sync.Mutex
+	token peer.Token
+}
+
+// New reads a client's key. home is the node's member id.
+func New(root, home, id, keyFile string, client *http.Client) (*Client, error) {
+	key, err := keys.ReadClient(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{Root: root, id: id, home: home, key: key, http: client}, nil
+}
+
+// As returns a client for the same software that vouches for a person with a
+// purpose of use (v3-PurposeOfUse).
+func (c *Client) As(id, name, role, unit, purpose string) *Client {
+	return &Client{Root: c.Root, id: c.id, home: c.home, key: c.key, http: c.http, who: &identity.B2B{
+		Version: "1", OrganizationID: c.home, SubjectID: id, SubjectName: name, SubjectRole: role, Unit: unit, PurposeOfUse: []string{purpose},
+	}}
+}
+
+// Answer is an HTTP answer, read.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Refusal returns the code and text of an OperationOutcome or problem.
+func (a Answer) Refusal() (code, text string) {
+	var outcome struct {
+		Issue []struct {
+			Details struct {
+				Coding []struct{ Code string }
+				Text   string
+			}
+		}
+		Code, Title string
+	}
+	if json.Unmarshal(a.Body, &outcome) != nil {
+		return "", string(a.Body)
+	}
+	if len(outcome.Issue) == 0 {
+		return outcome.Code, outcome.Title
+	}
+	d := outcome.Issue[0].Details
+	if len(d.Coding) > 0 {
+		code = d.Coding[0].Code
+	}
+	return code, d.Text
+}
+
+// Do sends a request to a path of the node. A body is sent as FHIR JSON below
+// /fhir and as JSON elsewhere.
+func (c *Client) Do(ctx context.Context, method, path string, body []byte) (Answer, error) {
+	access, err := c.access(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.Root+path, bytes.NewReader(body))
+	if err != nil {
+		return Answer{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+access)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	return Answer{res.StatusCode, res.Header, data}, err
+}
+
+// Expect is Do with an error for any other status.
+func (c *Client) Expect(ctx context.Context, status int, method, path string, body []byte) (Answer, error) {
+	a, err := c.Do(ctx, method, path, body)
+	if err == nil && a.Status != status {
+		code, text := a.Refusal()
+		err = fmt.Errorf("%s at %s: status %d (%s): %s", method, c.home, a.Status, code, text)
+	}
+	return a, err
+}
+
+func (c *Client) access(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.token.Access != "" && time.Now().Before(c.token.Expires) {
+		return c.token.Access, nil
+	}
+	now := time.Now()
+	assertion, err := identity.SignAssertion(c.key, identity.Claims{
+		Issuer: c.id, Subject: c.id, Audience: jwt.Audience{c.Root + "/auth/token"},
+		Expiry: jwt.NewNumericDate(now.Add(2 * time.Minute)), IssuedAt: jwt.NewNumericDate(now), ID: uuid.NewString(),
+		Extensions: identity.Extensions{B2B: c.who},
+	})
+	if err != nil {
+		return "", fmt.Errorf("signing an assertion: %w", err)
+	}
+	if c.token, err = peer.SignIn(ctx, c.http, c.Root, assertion); err != nil {
+		return "", err
+	}
+	return c.token.Access, nil
+}

@@ -1,0 +1,328 @@
+// Package wallet is the patient's side: her passkey, what she granted, and the
+// secrets that stop it. It speaks to hospitals through their portals, as a
+// phone would. Its passkey is a software authenticator that makes real WebAuthn
+// registrations and assertions (ES256); a browser's passkey takes its place in
+// the portal.
+//
+// Trust: who has the wallet can act as the patient. A hospital sees of it only
+// what it is sent: its own slips, never another's.
+package wallet
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/descope/virtualwebauthn"
+
+	"cairn/consent"
+	"cairn/consent/slip"
+)
+
+// Wallet is one patient's. It is not safe for concurrent use.
+type Wallet struct {
+	client  *http.Client
+	network [32]byte
+	device  virtualwebauthn.Authenticator
+	passkey virtualwebauthn.Credential
+	homes   map[string]*Home
+	order   []string
+}
+
+// Home is a hospital where the patient is registered.
+type Home struct {
+	ID, Name string // member id and display name
+	URL      string // root of its portal
+	Patient  string // her id there
+	token    string
+	expires  time.Time
+}
+
+// New makes a wallet with a fresh passkey for a network.
+func New(network [32]byte, client *http.Client) *Wallet {
+	w := &Wallet{client: client, network: network, homes: make(map[string]*Home), passkey: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+	w.device = virtualwebauthn.NewAuthenticator()
+	w.device.AddCredential(w.passkey)
+	return w
+}
+
+// Home returns what the wallet knows of a hospital.
+func (w *Wallet) Home(id string) (Home, bool) {
+	h, ok := w.homes[id]
+	if !ok {
+		return Home{}, false
+	}
+	return *h, true
+}
+
+// Register registers the passkey at a hospital with the one-time code of an
+// invitation.
+func (w *Wallet) Register(ctx context.Context, h Home, code string) error {
+	var options json.RawMessage
+	if err := w.post(ctx, h.URL+"/portal/passkeys/options", "", map[string]string{"code": code}, &options); err != nil {
+		return fmt.Errorf("asking %s for registration: %w", h.ID, err)
+	}
+	parsed, err := virtualwebauthn.ParseAttestationOptions(string(options))
+	if err != nil {
+		return fmt.Errorf("reading the registration options of %s: %w", h.ID, err)
+	}
+	rp, err := party(h)
+	if err != nil {
+		return err
+	}
+	response := virtualwebauthn.CreateAttestationResponse(rp, w.device, w.passkey, *parsed)
+	var out struct {
+		Patient string `json:"patient"`
+	}
+	if err := w.post(ctx, h.URL+"/portal/passkeys", "", map[string]any{"name": "wallet", "response": json.RawMessage(response)}, &out); err != nil {
+		return fmt.Errorf("registering at %s: %w", h.ID, err)
+	}
+	h.Patient = out.Patient
+	if _, again := w.homes[h.ID]; !again {
+		w.order = append(w.order, h.ID)
+	}
+	w.homes[h.ID] = &h
+	return nil
+}
+
+func party(h Home) (virtualwebauthn.RelyingParty, error) {
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return virtualwebauthn.RelyingParty{}, fmt.Errorf("reading the URL of %s: %w", h.ID, err)
+	}
+	return virtualwebauthn.RelyingParty{ID: u.Hostname(), Name: h.Name, Origin: h.URL}, nil
+}
+
+// sign makes the passkey sign a challenge on a hospital's portal.
+func (w *Wallet) sign(h *Home, challenge []byte) (json.RawMessage, error) {
+	rp, err := party(*h)
+	if err != nil {
+		return nil, err
+	}
+	return json.RawMessage(virtualwebauthn.CreateAssertionResponse(rp, w.device, w.passkey, virtualwebauthn.AssertionOptions{Challenge: challenge, RelyingPartyID: rp.ID})), nil
+}
+
+// signIn returns a live access token at a hospital.
+func (w *Wallet) signIn(ctx context.Context, id string) (*Home, error) {
+	h, ok := w.homes[id]
+	if !ok {
+		return nil, fmt.Errorf("the wallet is not registered at %s", id)
+	}
+	if h.token != "" && time.Now().Before(h.expires) {
+		return h, nil
+	}
+	var options json.RawMessage
+	if err := w.post(ctx, h.URL+"/portal/signin/options", "", struct{}{}, &options); err != nil {
+		return nil, fmt.Errorf("asking %s to sign in: %w", id, err)
+	}
+	parsed, err := virtualwebauthn.ParseAssertionOptions(string(options))
+	if err != nil {
+		return nil, fmt.Errorf("reading the sign-in options of %s: %w", id, err)
+	}
+	signed, err := w.sign(h, parsed.Challenge)
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int    `json:"expires_in"`
+	}
+	if err := w.post(ctx, h.URL+"/portal/signin", "", signed, &out); err != nil {
+		return nil, fmt.Errorf("signing in at %s: %w", id, err)
+	}
+	h.token, h.expires = out.AccessToken, time.Now().Add(time.Duration(out.ExpiresIn-15)*time.Second)
+	return h, nil
+}
+
+// Granted is a consent that the patient signed, with what stops it.
+type Granted struct {
+	Grantee string
+	Slips   []Given
+}
+
+// Given is one custodian's slip.
+type Given struct {
+	Custodian  string
+	Slip       *slip.Slip
+	Commitment [32]byte
+	secret     [32]byte
+}
+
+// Grant signs one consent for several custodians: draft says what is allowed
+// to whom; patient and custodian are filled in for each. She signs once, at
+// the first custodian's portal; each custodian gets its own slip only.
+func (w *Wallet) Grant(ctx context.Context, draft consent.Draft, custodians ...string) (*Granted, error) {
+	if len(custodians) == 0 {
+		return nil, errors.New("a consent needs at least one custodian")
+	}
+	g := &Granted{Grantee: draft.Grantee}
+	leaves := make([]slip.Leaf, len(custodians))
+	for i, id := range custodians {
+		given, err := w.slip(draft, id)
+		if err != nil {
+			return nil, err
+		}
+		g.Slips, leaves[i] = append(g.Slips, given), given.Slip.Leaf()
+	}
+	root := slip.Root(leaves)
+	first := w.homes[custodians[0]]
+	signed, err := w.sign(first, root[:])
+	if err != nil {
+		return nil, err
+	}
+	for i, given := range g.Slips {
+		path, err := slip.PathOf(leaves, i)
+		if err != nil {
+			return nil, fmt.Errorf("proving the slip for %s: %w", given.Custodian, err)
+		}
+		body := map[string]any{"slip": given.Slip.Encode(), "path": path.Encode(), "assertion": signed}
+		if err := w.post(ctx, w.homes[given.Custodian].URL+"/portal/consents", "", body, nil); err != nil {
+			return nil, fmt.Errorf("handing the consent to %s: %w", given.Custodian, err)
+		}
+	}
+	return g, nil
+}
+
+func (w *Wallet) slip(draft consent.Draft, custodian string) (Given, error) {
+	h, ok := w.homes[custodian]
+	if !ok {
+		return Given{}, fmt.Errorf("the wallet is not registered at %s", custodian)
+	}
+	given := Given{Custodian: custodian}
+	rand.Read(given.secret[:]) // never fails: crypto/rand, Go 1.24
+	draft.Patient, draft.Custodian, draft.CustodianName = h.Patient, h.ID, h.Name
+	terms, err := consent.Build(draft)
+	if err != nil {
+		return Given{}, fmt.Errorf("writing the consent for %s: %w", custodian, err)
+	}
+	compiled, err := consent.Compile(terms)
+	if err != nil {
+		return Given{}, fmt.Errorf("reading the consent for %s: %w", custodian, err)
+	}
+	given.Slip = &slip.Slip{
+		Network: w.network, Custodian: custodian, Subject: h.Patient, Grantee: draft.Grantee, Terms: terms,
+		TextHash: sha256.Sum256([]byte(slip.Text(compiled))), StopImage: slip.Image(given.secret), IssuedAt: draft.Signed,
+	}
+	rand.Read(given.Slip.Salt[:])
+	given.Commitment = given.Slip.Commitment()
+	return given, nil
+}
+
+// Stop reveals the secrets of a consent to one hospital's node, any of them:
+// the ledger carries them to every custodian. It returns when they are in a
+// block, with its height.
+func (w *Wallet) Stop(ctx context.Context, root string, g *Granted) (height uint64, err error) {
+	marks := make([]string, len(g.Slips))
+	for i, s := range g.Slips {
+		marks[i] = hex.EncodeToString(s.secret[:])
+	}
+	var out struct {
+		Height uint64 `json:"height"`
+	}
+	err = w.post(ctx, root+"/marks", "", map[string]any{"marks": marks}, &out)
+	return out.Height, err
+}
+
+// Locate tells a hospital where the patient's other records are.
+func (w *Wallet) Locate(ctx context.Context, at string, g *Granted) error {
+	h, err := w.signIn(ctx, at)
+	if err != nil {
+		return err
+	}
+	var list []map[string]string
+	for _, s := range g.Slips {
+		list = append(list, map[string]string{
+			"custodian": s.Custodian, "patient": w.homes[s.Custodian].Patient, "commitment": hex.EncodeToString(s.Commitment[:]),
+		})
+	}
+	return w.post(ctx, h.URL+"/portal/locators", h.token, list, nil)
+}
+
+// Entry is one line of the patient's log at a hospital.
+type Entry struct {
+	Index uint64          `json:"index"`
+	Event json.RawMessage `json:"event"`
+}
+
+// Log returns the newest entries of the patient's log at a hospital.
+func (w *Wallet) Log(ctx context.Context, at string, limit int) (entries []Entry, total int, err error) {
+	h, err := w.signIn(ctx, at)
+	if err != nil {
+		return nil, 0, err
+	}
+	var out struct {
+		Total   int     `json:"total"`
+		Entries []Entry `json:"entries"`
+	}
+	err = w.call(ctx, http.MethodGet, fmt.Sprintf("%s/portal/log?limit=%d", h.URL, limit), h.token, nil, &out)
+	return out.Entries, out.Total, err
+}
+
+// Evidence returns the proof bundle of an event in the patient's log.
+func (w *Wallet) Evidence(ctx context.Context, at, event string) ([]byte, error) {
+	h, err := w.signIn(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	var out json.RawMessage
+	err = w.call(ctx, http.MethodGet, h.URL+"/portal/evidence/"+url.PathEscape(event), h.token, nil, &out)
+	return out, err
+}
+
+func (w *Wallet) post(ctx context.Context, to, token string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	return w.call(ctx, http.MethodPost, to, token, body, out)
+}
+
+func (w *Wallet) call(ctx context.Context, method, to, token string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := w.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
+	if err != nil {
+		return err
+	}
+	if res.StatusCode >= 300 {
+		return &Refused{Status: res.StatusCode, Problem: string(data)}
+	}
+	if out == nil {
+		return nil
+	}
+	if raw, ok := out.(*json.RawMessage); ok {
+		*raw = data
+		return nil
+	}
+	return json.Unmarshal(data, out)
+}
+
+// Refused is a hospital's refusal, as it said it.
+type Refused struct {
+	Status  int
+	Problem string // the answer's body
+}
+
+func (r *Refused) Error() string { return fmt.Sprintf("status %d: %s", r.Status, r.Problem) }
