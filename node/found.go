@@ -1,0 +1,175 @@
+package node
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"cairn/ledger/machine"
+	"cairn/ledger/member"
+	"cairn/node/chain"
+	"cairn/node/fault"
+	"cairn/node/identity"
+	"cairn/node/keys"
+	"cairn/proof"
+)
+
+// Founder is a hospital that takes part in founding a consortium.
+type Founder struct {
+	ID, Name string
+	Dir      string // its directory: configuration, keys, data
+	Listen   string // host:port of the FHIR endpoint
+	P2P      string // host:port for the other nodes
+}
+
+// Defaults of the parameters that a consortium is founded with.
+var defaultParams = machine.Params{GraceMillis: 60 * 60 * 1000, SkewMillis: 60_000, BeatMillis: 1000}
+
+// Found makes a consortium of hospitals on this machine: for each its
+// directory with fresh keys, a configuration file, the genesis and the trust
+// file `network.json`. It writes nothing if one of the directories is in use.
+func Found(name string, founders []Founder) error {
+	for _, f := range founders {
+		if entries, err := os.ReadDir(f.Dir); err == nil && len(entries) > 0 {
+			return fault.New(fault.Conflict, "dir-in-use", "the directory "+f.Dir+" is not empty").
+				WithHint("choose another with --dir, or start what is there with `cairn serve --config " + filepath.Join(f.Dir, "cairn.toml") + "`")
+		}
+	}
+	g := machine.Genesis{Name: name, Time: time.Now().UnixMilli(), Params: defaultParams}
+	peers := make([]PeerConfig, len(founders))
+	for i, f := range founders {
+		m, peer, err := f.member()
+		if err != nil {
+			return err
+		}
+		g.Members, peers[i] = append(g.Members, m), peer
+	}
+	if err := g.Validate(); err != nil {
+		return fault.Wrap(fault.Invalid, "genesis", "the consortium cannot be founded like this", err)
+	}
+	for i, f := range founders {
+		others := append(append([]PeerConfig{}, peers[:i]...), peers[i+1:]...)
+		if err := f.write(g, others); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// member makes the founder's keys and returns its entry in the member book.
+func (f Founder) member() (member.Member, PeerConfig, error) {
+	dir := filepath.Join(f.Dir, "keys")
+	if err := keys.Create(dir); err != nil {
+		return member.Member{}, PeerConfig{}, err
+	}
+	ring, err := keys.Open(context.Background(), dir, "")
+	if err != nil {
+		return member.Member{}, PeerConfig{}, err
+	}
+	defer ring.Close()
+	public, err := ring.Public()
+	if err != nil {
+		return member.Member{}, PeerConfig{}, err
+	}
+	root, host, err := f.url()
+	if err != nil {
+		return member.Member{}, PeerConfig{}, err
+	}
+	return member.Member{
+		ID: f.ID, Name: f.Name, Roles: []string{"hospital"}, URL: root, Origins: []string{root}, RPID: host,
+		Power: 1, Active: true, Keys: public,
+	}, PeerConfig{Member: f.ID, ID: chain.NodeID(ring.Peer().Public().(ed25519.PublicKey)), Address: f.P2P}, nil
+}
+
+// url returns the node's root URL and its host. A loopback address is called
+// localhost, since a passkey cannot be bound to an IP address (WebAuthn Level
+// 2, 5.1.2).
+func (f Founder) url() (root, host string, err error) {
+	host, port, err := net.SplitHostPort(f.Listen)
+	if err != nil {
+		return "", "", fault.Wrap(fault.Invalid, "listen", "the address "+f.Listen+" is not host:port", err)
+	}
+	if loopback(f.Listen) {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port), host, nil
+}
+
+// write writes everything of a founder but its keys.
+func (f Founder) write(g machine.Genesis, others []PeerConfig) error {
+	root, _, err := f.url()
+	if err != nil {
+		return err
+	}
+	cfg := Config{
+		Member: f.ID, Genesis: "genesis.json", Data: "data", Keys: "keys", Listen: f.Listen, URL: root, P2P: f.P2P,
+		KMS: "file:kek.key", ReserveMB: 256, LogLevel: "info", Peers: others,
+	}
+	ehr := filepath.Join(f.Dir, "keys", "ehr.pem")
+	if err := keys.CreateClient(ehr); err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		id, name, private string
+		rights            []identity.Right
+	}{
+		{"ehr", "Hospital EHR", ehr, []identity.Right{identity.RightRecords, identity.RightInvite}},
+		{"operator", "Node operator", keys.OperatorFile(filepath.Join(f.Dir, "keys")), []identity.Right{identity.RightOperate}},
+	} {
+		public := filepath.Join("keys", c.id+".pub.pem")
+		if err := writePublic(c.private, filepath.Join(f.Dir, public)); err != nil {
+			return err
+		}
+		cfg.Clients = append(cfg.Clients, identity.Client{ID: c.id, Name: c.name, PublicKey: public, Rights: c.rights})
+	}
+	genesis, err1 := EncodeGenesis(g)
+	trust, err2 := trustFile(g)
+	text, err3 := cfg.Encode()
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return fmt.Errorf("encoding the files of %s: %w", f.ID, err)
+	}
+	for file, data := range map[string][]byte{"genesis.json": genesis, "network.json": trust, "cairn.toml": text} {
+		if err := os.WriteFile(filepath.Join(f.Dir, file), data, 0o644); err != nil { //nolint:gosec // public files
+			return fmt.Errorf("writing %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// Trust returns the trust file of a consortium as it was founded: what a
+// stranger needs to check its proofs.
+func Trust(g machine.Genesis) (*proof.Trust, error) {
+	book, err := member.New(g.Members)
+	if err != nil {
+		return nil, err
+	}
+	return proof.NewTrust(g.ID(), g.Name, book, 1)
+}
+
+func trustFile(g machine.Genesis) ([]byte, error) {
+	t, err := Trust(g)
+	if err != nil {
+		return nil, err
+	}
+	return t.Encode()
+}
+
+func writePublic(private, public string) error {
+	key, err := keys.ReadClient(private)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKIXPublicKey((*ecdsa.PublicKey)(&key.PublicKey))
+	if err != nil {
+		return fmt.Errorf("encoding a public key: %w", err)
+	}
+	return os.WriteFile(public, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o644) //nolint:gosec // public
+}

@@ -1,0 +1,243 @@
+// Package node is one hospital: it opens the rooms of the cellar, sets up the
+// stations and desks above them, and keeps them running together. What the
+// outside reaches stands in api/, which is handed a Node.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cairn/ledger/calendar"
+	"cairn/ledger/machine"
+	"cairn/ledger/seal"
+	"cairn/node/bundle"
+	"cairn/node/chain"
+	"cairn/node/evidence"
+	"cairn/node/exchange"
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/grant"
+	"cairn/node/identity"
+	"cairn/node/keys"
+	"cairn/node/patient"
+	"cairn/node/peer"
+	"cairn/node/record"
+	"cairn/node/store"
+	"cairn/node/vault"
+	"cairn/node/witness"
+	"cairn/proof"
+)
+
+// Node is one hospital's node. Its fields are the desks and stations that the
+// faces call.
+type Node struct {
+	Config  Config
+	Genesis machine.Genesis
+	Trust   *proof.Trust
+	Log     *slog.Logger
+
+	Door     *identity.Door
+	Records  *record.Desk
+	Grants   *grant.Desk
+	Patients *patient.Desk
+	Exchange *exchange.Desk
+	Bundles  *bundle.Desk
+	Witness  *witness.Witness
+	Evidence *evidence.Log
+	Chain    *chain.Chain
+
+	ring    *keys.Ring
+	chest   *keys.Chest
+	store   *store.Store
+	journal *evidence.Journal
+	vault   *vault.Vault
+	beat    *evidence.Beat
+	started time.Time
+}
+
+// gatherEvery is how often a calendar that has grown is cosigned anew.
+const gatherEvery = 10 * time.Second
+
+// Open opens everything of a hospital but starts nothing. The caller closes it.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Node, error) {
+	n := &Node{Config: cfg, Log: log, started: time.Now()}
+	for _, step := range []func(context.Context) error{n.openCellar, n.openChain, n.openStations, n.openDesks} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+	}
+	return n, nil
+}
+
+// openCellar opens genesis, keys and store.
+func (n *Node) openCellar(ctx context.Context) (err error) {
+	if n.Genesis, err = ReadGenesis(n.Config.Genesis); err != nil {
+		return err
+	}
+	if n.Trust, err = Trust(n.Genesis); err != nil {
+		return fmt.Errorf("making the trust file: %w", err)
+	}
+	if n.ring, err = keys.Open(ctx, n.Config.Keys, n.Config.KMS); err != nil {
+		return err
+	}
+	n.store, err = store.Open(filepath.Join(n.Config.Data, "store"), store.Options{ReserveBytes: n.Config.ReserveMB << 20})
+	if err != nil {
+		return err
+	}
+	if err := n.claim(ctx); err != nil {
+		return err
+	}
+	n.chest = keys.NewChest(n.ring, n.store)
+	return nil
+}
+
+// claim writes the member and network into a new store and refuses one that
+// belongs to another.
+func (n *Node) claim(ctx context.Context) error {
+	id := n.Genesis.ID()
+	owner := append([]byte(n.Config.Member+"@"), id[:]...)
+	return n.store.Update(ctx, func(tx *store.Tx) error {
+		have, err := tx.Meta("owner")
+		if fault.Is(err, fault.NotFound) || err == nil && have == nil {
+			return tx.SetMeta("owner", owner)
+		}
+		if err == nil && string(have) != string(owner) {
+			err = fault.New(fault.Conflict, "other-owner", "the data directory "+n.Config.Data+" belongs to another hospital or network").
+				WithHint("check member, genesis and data in the configuration")
+		}
+		return err
+	})
+}
+
+// openChain opens the replica of the ledger.
+func (n *Node) openChain(context.Context) (err error) {
+	peers := make([]chain.Peer, len(n.Config.Peers))
+	for i, p := range n.Config.Peers {
+		peers[i] = chain.Peer{Member: p.Member, ID: p.ID, Addr: p.Address}
+	}
+	n.Chain, err = chain.Open(chain.Config{
+		Dir: filepath.Join(n.Config.Data, "ledger"), Listen: n.Config.P2P, Peers: peers, Genesis: n.Genesis, Member: n.Config.Member,
+		ValidatorKey: n.ring.Validator(), NodeKey: n.ring.Peer(), Logger: n.Log,
+	})
+	return err
+}
+
+// openStations sets up log, beat, identity, gate and vault.
+func (n *Node) openStations(ctx context.Context) (err error) {
+	home := n.Config.Member
+	if n.journal, err = evidence.NewJournal(ctx, home, n.chest, keys.ChestLog); err != nil {
+		return err
+	}
+	if n.Evidence, err = evidence.Open(ctx, n.store); err != nil {
+		return err
+	}
+	n.beat = evidence.NewBeat(evidence.BeatConfig{
+		Member: home, Network: n.Genesis.ID(), Every: time.Duration(n.Genesis.Params.BeatMillis) * time.Millisecond, Logger: n.Log, //nolint:gosec // bounded by Validate
+	}, n.Evidence, n.store, n.Chain, n.ring)
+	n.Door, err = identity.New(identity.Config{Member: home, URL: n.Config.URL, Clients: n.Config.Clients}, n.Chain, n.store)
+	if err != nil {
+		return err
+	}
+	n.vault, err = vault.New(n.chest)
+	return err
+}
+
+// openDesks sets up what the faces call.
+func (n *Node) openDesks(context.Context) (err error) {
+	home := n.Config.Member
+	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	g := gate.New(home, n.store, n.chest, n.journal, n.Chain)
+	n.Records = record.New(g, n.vault, n.journal, n.store)
+	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, g, n.journal, n.store, n.Chain, n.beat)
+	n.Patients = patient.New(home, n.Door, n.journal, n.store)
+	n.Exchange = exchange.New(g, n.journal, n.store, peer.New(home, n.ring.Client(), client), n.Chain)
+	if n.Witness, err = witness.New(home, n.Trust, n.Chain, n.ring.Cosign(), client); err != nil {
+		return err
+	}
+	n.Bundles = bundle.New(home, n.Trust, n.Records, n.journal, n.Evidence, n.store, n.Chain, n.beat, n.Witness)
+	return nil
+}
+
+// LogHandler serves this hospital's log as C2SP tlog-tiles.
+func (n *Node) LogHandler() http.Handler {
+	origin := calendar.LogOrigin(n.Genesis.Name, n.Config.Member)
+	return evidence.NewHandler(n.Evidence, origin, n.ring.LogSigner(origin), func() (seal.Entry, bool) { return n.Chain.Sealed(n.Config.Member) })
+}
+
+// Run keeps the hospital going until ctx ends or something fails that it must
+// not limp on with: a failed consensus, a log that cannot be sealed. serve is
+// the faces; it is started once the ledger is.
+func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error {
+	if err := n.Chain.Start(ctx); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return n.beat.Run(ctx) })
+	group.Go(func() error { return n.Grants.Watch(ctx) })
+	group.Go(func() error { n.Witness.Run(ctx, gatherEvery); return nil })
+	group.Go(func() error { return serve(ctx) })
+	group.Go(func() error {
+		select {
+		case err := <-n.Chain.Failed():
+			return fault.Wrap(fault.Broken, "ledger-failed", "this node cannot follow the ledger any more, so it stops", err).
+				WithHint("keep a copy of the data directory as evidence, run `cairn scrub`, then start the node again")
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Close closes whatever is open.
+func (n *Node) Close() error {
+	var errs []error
+	if n.Chain != nil {
+		errs = append(errs, n.Chain.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	if n.ring != nil {
+		errs = append(errs, n.ring.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Status is what an operator sees of a node.
+type Status struct {
+	Member     string `json:"member"`
+	Network    string `json:"network"`
+	Height     uint64 `json:"height"`
+	BlockTime  int64  `json:"block_time"`
+	LogSize    uint64 `json:"log_size"`
+	SealedSize uint64 `json:"sealed_size"`
+	Calendar   uint64 `json:"calendar_size"`
+	UptimeMS   int64  `json:"uptime_ms"`
+	Doubt      string `json:"doubt,omitempty"` // why nothing is disclosed at this moment
+}
+
+// Status returns the node's state.
+func (n *Node) Status() Status {
+	s := Status{
+		Member: n.Config.Member, Network: n.Genesis.Name, Height: n.Chain.Height(), BlockTime: n.Chain.BlockTime(),
+		LogSize: n.store.Size(), Calendar: n.Chain.CalendarSize(), UptimeMS: time.Since(n.started).Milliseconds(),
+	}
+	if sealed, ok := n.Chain.Sealed(n.Config.Member); ok {
+		s.SealedSize = sealed.Size
+	}
+	if err := n.Chain.Fresh(time.Now().UnixMilli()); err != nil {
+		s.Doubt = err.Error()
+	}
+	return s
+}
