@@ -1,0 +1,137 @@
+package chain
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	cmtcrypto "github.com/cometbft/cometbft/crypto"
+	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
+	cmtjson "github.com/cometbft/cometbft/libs/json"
+	"github.com/cometbft/cometbft/privval"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	"github.com/cometbft/cometbft/store"
+	"github.com/cometbft/cometbft/types"
+
+	"cairn/node/fault"
+)
+
+// caution is how many blocks must pass without a signature of this key that this signer did not make before it signs.
+const caution = 10
+
+// signer signs votes and proposals, never two that contradict each other. What it signed last is on disk before the
+// signature leaves it. It also watches the blocks for signatures of its own key that it did not make: they mean that a
+// copy of this node runs elsewhere, or that this directory took the place of a lost one. Then it stays silent until
+// caution blocks have passed without another.
+//
+// CometBFT's double_sign_check_height asks the same at the start alone and cannot tell the node's own past from a
+// stranger's: with it, a validator that stood alone, or a ledger at rest, would never start again. It is off.
+type signer struct {
+	mu       sync.Mutex
+	file     *privval.FilePV
+	stranger int64 // latest height at which somebody else signed with this key
+	again    int   // how often that was seen in blocks that this node took part in
+}
+
+// openSigner reads what the key signed last. It refuses a file that is missing although there are blocks, and one that
+// is older than a signature in the last blocks.
+func openSigner(dir string, key ed25519.PrivateKey, blocks *store.BlockStore) (*signer, error) {
+	if key == nil { // a member without a vote; CometBFT wants a key all the same
+		_, key, _ = ed25519.GenerateKey(nil)
+	}
+	path := filepath.Join(dir, signFile)
+	s := &signer{file: privval.NewFilePV(cmted25519.PrivKey(key), "", path)}
+	raw, err := os.ReadFile(path) //nolint:gosec // a fixed name in our own directory
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && blocks.Height() > 0:
+		return nil, missing(signFile)
+	case errors.Is(err, fs.ErrNotExist):
+		s.file.LastSignState.Save()
+		return s, syncDir(dir)
+	case err != nil:
+		return nil, fmt.Errorf("reading what the validator signed last: %w", err)
+	}
+	var last privval.FilePVLastSignState
+	if err := cmtjson.Unmarshal(raw, &last); err != nil {
+		return nil, fault.Wrap(fault.Broken, "chain.sign-damaged", "The file of what the validator signed last is damaged.", err).
+			WithHint("Begin with an empty directory: the blocks come from the other members.")
+	}
+	into := &s.file.LastSignState
+	into.Height, into.Round, into.Step = last.Height, last.Round, last.Step
+	into.Signature, into.SignBytes = last.Signature, last.SignBytes
+	return s, s.notOlder(blocks)
+}
+
+func (s *signer) notOlder(blocks *store.BlockStore) error {
+	address := s.address()
+	for height := blocks.Height(); height > max(blocks.Base()-1, blocks.Height()-caution); height-- {
+		commit := blocks.LoadSeenCommit(height)
+		if commit == nil || s.file.LastSignState.Height >= height {
+			continue
+		}
+		for _, signature := range commit.Signatures {
+			if signature.BlockIDFlag == types.BlockIDFlagCommit && bytes.Equal(signature.ValidatorAddress, address) {
+				return fault.New(fault.Broken, "chain.sign-old", fmt.Sprintf(
+					"The validator's key signed block %d, and its file says that it never got beyond %d: the file is an old copy, or the key is used elsewhere.",
+					height, s.file.LastSignState.Height)).
+					WithHint("Make sure that no other process uses this key, then begin with an empty directory.")
+			}
+		}
+	}
+	return nil
+}
+
+func (s *signer) address() types.Address { return s.file.GetAddress() }
+
+// witness is told who signed a height. It returns an error when it is certain that another process uses the key.
+func (s *signer) witness(height int64, signed, live bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !signed || s.file.LastSignState.Height >= height {
+		return nil
+	}
+	s.stranger = height
+	if live {
+		s.again++
+	}
+	if s.again < 3 {
+		return nil
+	}
+	return fmt.Errorf("another process signs with this validator's key, last at height %d", height)
+}
+
+func (s *signer) silent(height int64) error {
+	if s.stranger > 0 && height-s.stranger <= caution {
+		return fmt.Errorf("block %d was signed with this key elsewhere: not signing before block %d",
+			s.stranger, s.stranger+caution+1)
+	}
+	return nil
+}
+
+// GetPubKey returns the validator's public key.
+func (s *signer) GetPubKey() (cmtcrypto.PubKey, error) { return s.file.GetPubKey() }
+
+// SignVote signs a vote.
+func (s *signer) SignVote(chain string, vote *cmtproto.Vote) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.silent(vote.Height); err != nil {
+		return err
+	}
+	return s.file.SignVote(chain, vote)
+}
+
+// SignProposal signs a proposal.
+func (s *signer) SignProposal(chain string, proposal *cmtproto.Proposal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.silent(proposal.Height); err != nil {
+		return err
+	}
+	return s.file.SignProposal(chain, proposal)
+}
