@@ -14,7 +14,7 @@ import (
 func sampleEvent() Event {
 	return Event{
 		ID: "6f1c0f5e-8a45-4d0e-9c6e-0d6f0a7b1c2d", Member: "north", Kind: KindAccessAllowed, Time: 1790000000123,
-		Actor:   Actor{ActorStaff, "south", "south/Practitioner/17", "Dr. Ana \"Ani\" Müller\u2028", "physician", "cardiology\\2"},
+		Actor:   Actor{ActorStaff, "south", "south/Practitioner/17", "Dr. Ana \"Ani\" Müller\u2028\u200e\u202e\u2066\u0085", "physician", "cardiology\\2"},
 		Subject: "Patient/17", Purpose: "TREAT", Action: "search", Allowed: true,
 		Rule: "consent.permit", Explanation: "line one\nline two\ttab\b\f\r\x00\x1f\x7f", Grant: "Consent/9",
 		Query: "Observation?category=laboratory&_count=10<>",

@@ -68,7 +68,10 @@ func NewTrust(id [32]byte, network string, book *member.Book, height uint64) (*T
 		t.Members = append(t.Members, Cosignatory{ID: m.ID, Name: m.Name, Key: key})
 	}
 	t.Quorum = Majority(len(t.Members))
-	return t, t.Check()
+	if err := t.Check(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // Check reports the first rule of the encoding that t breaks.

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"cairn/ledger/member"
 )
 
 func TestTrustHasOneEncoding(t *testing.T) {
@@ -32,6 +34,32 @@ func TestTrustHasOneEncoding(t *testing.T) {
 	}
 }
 
+// TestTrustNamesWhoCanCosign leaves out a member that is not active and one
+// without a cosigning key at the height.
+func TestTrustNamesWhoCanCosign(t *testing.T) {
+	w := newWorld(t, "demo")
+	members := w.machine.Genesis().Members
+	members[0].Active = false
+	members[1].Keys[1].Until = 7
+	book, err := member.New(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for height, want := range map[uint64]int{6: 3, 7: 2} {
+		trust, err := NewTrust(w.machine.Network(), "demo", book, height)
+		if err != nil || len(trust.Members) != want || trust.Quorum != Majority(want) {
+			t.Errorf("at height %d: %+v, %v", height, trust, err)
+		}
+	}
+	none, err := member.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trust, err := NewTrust(w.machine.Network(), "demo", none, 1); err == nil {
+		t.Errorf("a network of nobody: %+v", trust)
+	}
+}
+
 func TestMajorityIsMoreThanTwoThirds(t *testing.T) {
 	for n := 1; n < 100; n++ {
 		if q := Majority(n); 3*q <= 2*n || 3*(q-1) > 2*n {
@@ -43,7 +71,7 @@ func TestMajorityIsMoreThanTwoThirds(t *testing.T) {
 func TestTrustRefusesOtherTexts(t *testing.T) {
 	text := string(must(newWorld(t, "demo").trust().Encode()))
 	key := VerifierKey("cairn/demo/east", newWorld(t, "demo").key("east", "cosign").Public().(ed25519.PublicKey))
-	member := func(id string) string {
+	line := func(id string) string {
 		at := strings.Index(text, `{"id":"`+id)
 		return text[at : at+strings.Index(text[at:], "}")+1]
 	}
@@ -56,10 +84,10 @@ func TestTrustRefusesOtherTexts(t *testing.T) {
 		"quorum unnamed":  strings.Replace(text, `"quorum":3,`, ``, 1),
 		"huge quorum":     strings.Replace(text, `"quorum":3`, `"quorum":9007199254740991`, 1),
 		"network's name":  strings.Replace(text, `"network":"demo"`, `"network":"demo2"`, 1),
-		"out of order":    strings.Replace(text, member("east")+","+member("north"), member("north")+","+member("east"), 1),
-		"twice":           strings.Replace(text, member("east"), member("east")+","+member("east"), 1),
+		"out of order":    strings.Replace(text, line("east")+","+line("north"), line("north")+","+line("east"), 1),
+		"twice":           strings.Replace(text, line("east"), line("east")+","+line("east"), 1),
 		"no member":       text[:strings.Index(text, `[`)] + "[]}",
-		"another's key":   strings.Replace(text, strings.SplitN(member("north"), `"key":`, 2)[1], `"`+key+`"}`, 1),
+		"another's key":   strings.Replace(text, strings.SplitN(line("north"), `"key":`, 2)[1], `"`+key+`"}`, 1),
 		"key hash":        strings.Replace(text, "+", "+0", 1),
 		"escaped key":     strings.Replace(text, `cairn/demo/east+`, `cairn\/demo\/east+`, 1),
 	} {
