@@ -218,7 +218,7 @@ func TestMarksLeaveTheQueueOnlyWhenABlockHoldsThem(t *testing.T) {
 
 func TestManyMarksGoOutInSeveralSeals(t *testing.T) {
 	st, c := openStore(t, t.TempDir()), newConsortium(t)
-	b := c.beat(openLog(t, st), st, 10*time.Millisecond)
+	b := c.beat(openLog(t, st), st, time.Hour)
 	queue(t, st, numbered(0, 1300)...)
 	run(t, b)
 	b.Urgent()

@@ -149,3 +149,16 @@ func TestScrubTellsHowFarItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestScrubFindsTilesThatDoNotBelong(t *testing.T) {
+	st := openStore(t, t.TempDir())
+	appendTo(t, st, 300)
+	l := openLog(t, st)
+	err := st.Update(bg, func(tx *store.Tx) error { return tx.PutTile(0, 1, make([]byte, store.TileBytes)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := fault.As(l.Scrub(bg, evidence.Scrub{})); f == nil || f.Code != "evidence.tile-extra" {
+		t.Fatalf("got %v", f)
+	}
+}

@@ -41,6 +41,7 @@ type conn struct {
 	raw    driver.Conn
 	stmts  map[string]*stmt // those of this package's constants
 	shapes map[string]*stmt // those that searches put together; bounded
+	spare  bool             // to be closed after use
 }
 
 const maxShapes = 64

@@ -31,8 +31,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"cairn/node/fault"
 )
 
 // Options tune a store. The zero value is good for one hospital.
@@ -54,8 +52,7 @@ type Store struct {
 	dir     string
 	lock    *os.File
 	writer  *writer
-	readers chan *conn
-	reading int
+	readers *pool
 	cursors *cursors
 	closing chan struct{}
 	once    sync.Once
@@ -111,14 +108,11 @@ func (s *Store) connect(o Options) error {
 	if err := s.writer.reload(); err != nil {
 		return err
 	}
-	s.readers = make(chan *conn, o.Readers)
-	for range o.Readers {
-		r, err := openConn(file, cachePragma(o.CacheBytes/4), "query_only=ON")
-		if err != nil {
-			return err
-		}
-		s.reading++
-		s.readers <- r
+	s.readers, err = newPool(o.Readers, func() (*conn, error) {
+		return openConn(file, cachePragma(o.CacheBytes/4), "query_only=ON")
+	})
+	if err != nil {
+		return err
 	}
 	s.writer.stopped = make(chan struct{})
 	go s.writer.run(s.closing)
@@ -145,8 +139,8 @@ func (s *Store) disconnect() error {
 			first = err
 		}
 	}
-	for range s.reading {
-		keep((<-s.readers).close())
+	if s.readers != nil {
+		keep(s.readers.close())
 	}
 	if s.writer != nil {
 		keep(s.writer.c.close())
@@ -157,22 +151,14 @@ func (s *Store) disconnect() error {
 
 // View runs f on a snapshot: f sees one committed state, whatever is written
 // meanwhile. It must not keep v, and should be short, because the write-ahead
-// log cannot be emptied while a View runs.
+// log cannot be emptied while a View runs. A View within a View is another
+// snapshot and costs a connection more.
 func (s *Store) View(ctx context.Context, f func(v *View) error) error {
-	select {
-	case <-s.closing:
-		return closed()
-	default:
+	c, err := s.readers.take(ctx, s.closing)
+	if err != nil {
+		return err
 	}
-	var c *conn
-	select {
-	case c = <-s.readers:
-	case <-ctx.Done():
-		return fault.As(ctx.Err())
-	case <-s.closing:
-		return closed()
-	}
-	defer func() { s.readers <- c }()
+	defer s.readers.give(c)
 	if _, err := c.exec(sqlBegin); err != nil {
 		return err
 	}
