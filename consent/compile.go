@@ -74,16 +74,17 @@ func (r *reader) consent(root resource.Node) *program {
 			r.fail(n, "changes the meaning of the Consent in a way that is not known here")
 		}
 	}
-	p := &program{status: r.text(root.Get("status"))}
-	if !statuses[p.status] {
+	status, privacy := r.text(root.Get("status")), false
+	if !statuses[status] {
 		r.fail(root, "status: is missing or not a state of a Consent")
 	}
 	if !root.Get("scope").Exists() {
 		r.fail(root, "scope: is missing")
 	}
 	for _, c := range r.concept(root.Get("scope")) {
-		p.privacy = p.privacy || c == Coding{scopeSystem, "patient-privacy"}
+		privacy = privacy || c == Coding{scopeSystem, "patient-privacy"}
 	}
+	p := &program{counts: status == "active" && privacy}
 	p.patient = r.text(root.Get("patient").Get("reference"))
 	p.custodian, _ = r.reference(r.list(root.Get("organization")).At(0))
 	p.root = r.root(root)

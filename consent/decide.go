@@ -64,7 +64,7 @@ func Decide(ask Ask, grants []Grant, policy Policy) Decision {
 	}
 	q := newQuestion(&ask, policy.Home)
 	implicit := policy.rule(&q)
-	f := Filter{implicit: implicit == ruleOwnStaff, parts: q.residual(grants)}
+	f := q.residual(grants, implicit == ruleOwnStaff)
 	var v verdict
 	if ask.Item != nil {
 		v = f.judge(ask.Item)

@@ -103,7 +103,7 @@ func blur(t *rapid.T, r *Rule) {
 }
 
 var anyGrant = rapid.Custom(func(t *rapid.T) Grant {
-	p := &program{status: "active", privacy: rapid.IntRange(0, 9).Draw(t, "scope") > 0, root: drawRule(t, 3)}
+	p := &program{counts: rapid.IntRange(0, 9).Draw(t, "scope") > 0, root: drawRule(t, 3)}
 	blur(t, &p.root)
 	if rapid.IntRange(0, 5).Draw(t, "silent root") == 0 {
 		p.root.Says = NoConsent

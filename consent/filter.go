@@ -7,32 +7,33 @@ type Filter struct {
 	all      bool // everything
 	implicit bool // the policy opens what no consent speaks of
 	parts    []part
+	answers  []answer // for all parts: whether a context is the asker's
 }
 
 // part is a consent of which some rules are for the asker. Only the item is
 // open.
 type part struct {
 	program *program
-	answers []answer   // by context, whether it is the asker's
-	near    *provision // the first permit that is for the asker
+	from    int32 // where the answers for its contexts begin
 	grant   int32
 	whole   bool // all rules are for the asker
 }
 
-func newPart(p *program, grant int32, answers []answer, whole bool) part {
-	s := part{program: p, answers: answers[:len(answers):len(answers)], grant: grant, whole: whole}
-	for i := range p.rules {
-		if r := &p.rules[i]; r.says == Permit && s.live(r) {
-			s.near = r
-			break
-		}
-	}
-	return s
+// live tells whether a rule is for the asker, given the answers for the contexts
+// of its consent.
+func (r *provision) live(answers []answer) bool {
+	return answers[r.context].holds(r.says) && r.says != NoConsent
 }
 
-// live tells whether a rule is for the asker.
-func (s *part) live(r *provision) bool {
-	return s.answers[r.context].holds(r.says) && r.says != NoConsent
+// near gives the outcome of a part where no rule matches: by the first permit
+// that is for the asker, if there is one.
+func (f *Filter) near(s *part) verdict {
+	for i := range s.program.rules {
+		if r := &s.program.rules[i]; r.says == Permit && r.live(f.answers[s.from:]) {
+			return verdict{NotPermitted, s.grant, r}
+		}
+	}
+	return verdict{}
 }
 
 // verdict is an outcome and the rule and grant that it came from; by is nil for
@@ -74,7 +75,7 @@ func (f Filter) Nothing() bool {
 func (f *Filter) judge(item *Item) (best verdict) {
 	for i := range f.parts {
 		s := &f.parts[i]
-		if v := s.judge(item); v.outcome > best.outcome {
+		if v := f.part(s, item); v.outcome > best.outcome {
 			best = v
 		}
 		if best.outcome == Deny {
@@ -84,18 +85,20 @@ func (f *Filter) judge(item *Item) (best verdict) {
 	return best
 }
 
-// judge runs from the last rule to the first, so that a rule's exceptions are
-// known before the rule. found holds, by depth, the rule that decides among the
-// siblings seen so far.
-func (s *part) judge(item *Item) verdict {
+// part gives the outcome of one consent. It runs from the last rule to the
+// first, so that a rule's exceptions are known before the rule. found holds, by
+// depth, the rule that decides among the siblings seen so far.
+func (f *Filter) part(s *part, item *Item) verdict {
 	var found [maxDepth + 1]*provision
-	rules := s.program.rules
+	rules, answers := s.program.rules, f.answers[s.from:]
 	for i := len(rules) - 1; i >= 0; i-- {
 		r := &rules[i]
-		by := found[r.depth+1]
-		found[r.depth+1] = nil
+		var by *provision
+		if !r.leaf {
+			by, found[r.depth+1] = found[r.depth+1], nil
+		}
 		if by == nil {
-			if !s.live(r) || !r.matches(item) {
+			if r.single != "" && !isInstance(item, r.single) || !r.live(answers) || !r.matches(item) {
 				continue
 			}
 			by = r
@@ -104,13 +107,10 @@ func (s *part) judge(item *Item) verdict {
 			found[r.depth] = by
 		}
 	}
-	switch {
-	case found[0] != nil:
+	if found[0] != nil {
 		return verdict{found[0].says, s.grant, found[0]}
-	case s.near != nil:
-		return verdict{NotPermitted, s.grant, s.near}
 	}
-	return verdict{}
+	return f.near(s)
 }
 
 // possible are the outcomes that rules can give, over all items.
@@ -120,7 +120,7 @@ type possible struct {
 }
 
 // outcomes works out what judge can give, without an item.
-func (s *part) outcomes() possible {
+func (f *Filter) outcomes(s *part) possible {
 	if s.whole {
 		return s.program.whole
 	}
@@ -128,12 +128,12 @@ func (s *part) outcomes() possible {
 	for i := range found {
 		found[i].none = true
 	}
-	rules := s.program.rules
+	rules, answers := s.program.rules, f.answers[s.from:]
 	for i := len(rules) - 1; i >= 0; i-- {
 		r := &rules[i]
 		p := found[r.depth+1]
 		found[r.depth+1] = possible{none: true}
-		if s.live(r) {
+		if r.live(answers) {
 			p = p.under(r)
 		}
 		found[r.depth] = p.beside(found[r.depth])
@@ -184,15 +184,15 @@ func (f Filter) survey() (verdict, Filter) {
 	p, permit, near := possible{none: true}, verdict{}, verdict{}
 	for i := range f.parts {
 		s := &f.parts[i]
-		o := s.outcomes()
+		o := f.outcomes(s)
 		if o.certainDeny() {
 			return verdict{Deny, s.grant, o.deny}, Nothing()
 		}
 		if o.permit != nil && permit.by == nil {
 			permit = verdict{Permit, s.grant, o.permit}
 		}
-		if s.near != nil && near.by == nil {
-			near = verdict{NotPermitted, s.grant, s.near}
+		if permit.by == nil && near.by == nil {
+			near = f.near(s)
 		}
 		p = p.beside(o)
 	}

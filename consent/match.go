@@ -2,7 +2,8 @@ package consent
 
 import "slices"
 
-// matches tells whether the rule's conditions on the item hold.
+// matches tells whether the rule's conditions on the item hold, the quick ones
+// first.
 func (p *provision) matches(item *Item) bool {
 	if p.needs == 0 {
 		return true
@@ -10,11 +11,11 @@ func (p *provision) matches(item *Item) bool {
 	if p.unclear&(inPeriod|inDates|inElse) != 0 && p.says != Deny {
 		return false
 	}
-	return (p.needs&inClass == 0 || p.either(inClass, p.class(item)).holds(p.says)) &&
-		(p.needs&inCode == 0 || p.either(inCode, p.code(item)).holds(p.says)) &&
-		(p.needs&inLabel == 0 || p.label(item)) &&
+	return (p.needs&inData == 0 || p.either(inData, p.datum(item)).holds(p.says)) &&
 		(p.needs&inDates == 0 || p.date(item).holds(p.says)) &&
-		(p.needs&inData == 0 || p.either(inData, p.datum(item)).holds(p.says))
+		(p.needs&inClass == 0 || p.either(inClass, p.class(item)).holds(p.says)) &&
+		(p.needs&inLabel == 0 || p.label(item)) &&
+		(p.needs&inCode == 0 || p.either(inCode, p.code(item)).holds(p.says))
 }
 
 // either adds to an answer the values of the same condition that cannot be

@@ -14,14 +14,14 @@ type Terms struct{ program *program }
 
 // program is a consent's rules, in document order, each before its exceptions.
 type program struct {
-	status    string
-	privacy   bool // scope is patient-privacy
-	patient   string
-	custodian Party
-	root      Rule
+	counts    bool      // status is active and scope patient-privacy
+	period    Span      // of the root
 	contexts  []context // of the rules, each once
 	rules     []provision
 	whole     possible // what the rules can give if all are for the asker
+	patient   string
+	custodian Party
+	root      Rule
 }
 
 // context are the conditions of a rule that turn on the asker and the time. Many
@@ -33,16 +33,34 @@ type context struct {
 	hasPurpose    bool
 	unclear       aspect // conditions with a part that cannot be evaluated
 	otherPurposes []Coding
-	parties       []Party
+	parties       []party
 }
+
+// party is a Party as the evaluator uses it.
+type party struct {
+	kind      partyKind
+	ref, role string
+}
+
+type partyKind uint8
+
+const (
+	person partyKind = iota
+	organisation
+	team
+)
+
+var partyKinds = map[string]partyKind{"Organization": organisation, "Group": team, "CareTeam": team}
 
 // provision is one rule as the evaluator uses it.
 type provision struct {
 	says    Outcome // NoConsent: the rule itself decides nothing
 	depth   uint8
+	leaf    bool // it has no exceptions
 	context uint16
 	needs   aspect // conditions on the item
 	unclear aspect
+	single  string // the one record that it is about, if it is about one
 	*scope
 }
 
@@ -95,7 +113,7 @@ const (
 // a time.
 func (t Terms) InForce(now int64) bool {
 	p := t.program
-	return p != nil && p.privacy && p.status == "active" && p.root.Period.Holds(now)
+	return p != nil && p.counts && now >= p.period.Lo && now < p.period.Hi
 }
 
 // Patient returns the reference to the patient, such as "Patient/1".
@@ -125,16 +143,20 @@ func (t Terms) Root() Rule {
 
 // assemble flattens the tree under the root.
 func (p *program) assemble() {
+	p.period = p.root.Period.open()
 	p.flatten(&p.root, "provision", 0)
-	all := make([]answer, len(p.contexts))
-	for i := range all {
-		all[i] = yes
+	for i := range p.rules {
+		p.rules[i].leaf = i+1 == len(p.rules) || p.rules[i+1].depth <= p.rules[i].depth
 	}
-	p.whole = (&part{program: p, answers: all}).outcomes()
+	all := Filter{answers: slices.Repeat([]answer{yes}, len(p.contexts))}
+	p.whole = all.outcomes(&part{program: p})
 }
 
 func (p *program) flatten(r *Rule, path string, depth uint8) {
 	rule := provision{says: r.Says, depth: depth, context: p.place(contextOf(r)), unclear: r.unclear, needs: r.needs(), scope: scopeOf(r, path)}
+	if len(rule.data) == 1 && rule.data[0].means == instance && r.unclear&inData == 0 {
+		rule.single = rule.data[0].reference
+	}
 	p.rules = append(p.rules, rule)
 	for i := range r.Rules {
 		p.flatten(&r.Rules[i], path+".provision["+strconv.Itoa(i)+"]", depth+1)
@@ -158,8 +180,11 @@ func (c *context) equal(o context) bool {
 
 func contextOf(r *Rule) context {
 	c := context{
-		period: r.Period.open(), parties: r.Actors, unclear: r.unclear & (inAction | inPurpose | inActor),
+		period: r.Period.open(), unclear: r.unclear & (inAction | inPurpose | inActor),
 		hasPurpose: len(r.Purposes) > 0 || r.unclear&inPurpose != 0,
+	}
+	for _, a := range r.Actors {
+		c.parties = append(c.parties, party{partyKinds[a.Type], a.Ref, a.Role})
 	}
 	for _, p := range r.Purposes {
 		if p.System == PurposeSystem && purposes[p.Code].bit != 0 {

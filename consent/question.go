@@ -21,29 +21,42 @@ func newQuestion(ask *Ask, home string) question {
 
 // residual returns what of the grants still turns on the item: those that count
 // and have a rule for this asker, action, purpose and time.
-func (q *question) residual(grants []Grant) (parts []part) {
-	var answers []answer
+func (q *question) residual(grants []Grant, implicit bool) Filter {
+	f := Filter{implicit: implicit}
+	if len(grants) > 0 {
+		f.answers = make([]answer, 0, 4*min(len(grants), 16))
+	}
 	for i := range grants {
 		g := &grants[i]
 		if !g.Facts.Committed || g.Facts.Stopped || !g.Terms.InForce(q.ask.Now) {
 			continue
 		}
 		p := g.Terms.program
-		from, most, least := len(answers), no, yes
+		from, most, least := len(f.answers), no, yes
 		for j := range p.contexts {
 			a := q.answer(&p.contexts[j])
-			answers, most, least = append(answers, a), max(most, a), min(least, a)
+			most, least = max(most, a), min(least, a)
+			f.answers = append(f.answers, a)
 		}
 		if most == no {
-			answers = answers[:from]
+			f.answers = f.answers[:from]
 			continue
 		}
-		if parts == nil {
-			parts = make([]part, 0, len(grants)-i)
-		}
-		parts = append(parts, newPart(p, int32(i), answers[from:], least == yes)) //nolint:gosec // an index
+		f.parts = append(room(f.parts, len(grants)-i), part{p, int32(from), int32(i), least == yes}) //nolint:gosec // indexes
 	}
-	return parts
+	return f
+}
+
+// room returns the list with room for one more: for a few at first, then for
+// all that may come.
+func room(list []part, left int) []part {
+	if len(list) < cap(list) {
+		return list
+	}
+	if cap(list) == 0 {
+		left = min(left, 4)
+	}
+	return append(make([]part, 0, len(list)+left), list...)
 }
 
 // answer tells whether the context is that of the question.
@@ -93,21 +106,21 @@ func (q *question) named(list []Coding) bool {
 }
 
 // is tells whether the asker is the party.
-func (q *question) is(p *Party) answer {
+func (q *question) is(p *party) answer {
 	a := &q.ask.Actor
 	var who answer
-	switch p.Type {
-	case "Organization":
-		who = same(a.Organisation, p.Ref)
-	case "Group", "CareTeam":
-		who = q.inTeam(p.Ref)
+	switch p.kind {
+	case organisation:
+		who = same(a.Organisation, p.ref)
+	case team:
+		who = q.inTeam(p.ref)
 	default:
-		who = q.person(p.Ref)
+		who = q.person(p.ref)
 	}
-	if who == no || p.Role == "" {
+	if who == no || p.role == "" {
 		return who
 	}
-	return min(who, same(a.Role, p.Role))
+	return min(who, same(a.Role, p.role))
 }
 
 // person tells whether the asker is this person. Who does not say whom he acts

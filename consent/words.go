@@ -64,7 +64,7 @@ func (r *Rule) what() string {
 
 // String returns the filter in plain words.
 func (f Filter) String() string {
-	_, f = f.survey()
+	v, f := f.survey()
 	switch {
 	case f.all:
 		return "everything"
@@ -72,19 +72,19 @@ func (f Filter) String() string {
 		return "nothing"
 	}
 	var list []string
-	if f.implicit {
+	if v.outcome == NoConsent {
 		list = append(list, "what the policy allows where no consent speaks")
 	}
 	for i := range f.parts {
-		list = f.parts[i].words(list)
+		list = f.words(&f.parts[i], list)
 	}
 	return strings.Join(list, "; ")
 }
 
-func (s *part) words(list []string) []string {
+func (f *Filter) words(s *part, list []string) []string {
 	for i := range s.program.rules {
 		r := &s.program.rules[i]
-		if !s.live(r) {
+		if !r.live(f.answers[s.from:]) {
 			continue
 		}
 		lead := "yes to "

@@ -44,6 +44,7 @@ func TestFilterInWords(t *testing.T) {
 			"yes to laboratory results; exception: no to only the record Observation/9"},
 		{[]string{"  permit org=east category=laboratory", "    deny data=Observation/9"}, "north TREAT",
 			"what the policy allows where no consent speaks; exception: no to only the record Observation/9"},
+		{[]string{"  permit org=north category=laboratory"}, "north TREAT", "yes to laboratory results"},
 		{[]string{"  deny"}, "north TREAT", "nothing"},
 		{[]string{"  permit"}, "east TREAT", "everything"},
 	} {
