@@ -3,6 +3,7 @@
 package face
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -95,16 +96,18 @@ func Status(k fault.Kind) int {
 	return http.StatusInternalServerError
 }
 
-// Write answers with a JSON value.
+// Write answers with a JSON value. What is JSON already keeps its bytes.
 func Write(w http.ResponseWriter, status int, v any) {
-	data, err := json.Marshal(v)
-	if err != nil {
+	var data bytes.Buffer
+	enc := json.NewEncoder(&data)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		http.Error(w, `{"error":"broken"}`, http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	w.Write(append(data, '\n')) //nolint:errcheck // the client has gone
+	w.Write(data.Bytes()) //nolint:errcheck // the client has gone
 }
 
 // Problem answers with a fault as an RFC 9457 problem document. The faces that
@@ -166,7 +169,7 @@ func Log(log *slog.Logger, next http.Handler) http.Handler {
 		r = r.WithContext(withNote(r.Context(), ww))
 		next.ServeHTTP(ww, r)
 		level := slog.LevelDebug
-		if ww.status >= 500 {
+		if ww.status >= 500 && ww.status != http.StatusServiceUnavailable {
 			level = slog.LevelError
 		}
 		if !log.Enabled(r.Context(), level) {

@@ -52,7 +52,7 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request, actor identity.Act
 	self := s.Root + "/fhir/" + typ + "?" + values.Encode()
 	next := ""
 	if page.Next != "" {
-		values.Set("_cursor", page.Next)
+		values.Set("cursor", page.Next)
 		next = s.Root + "/fhir/" + typ + "?" + values.Encode()
 	}
 	send(w, http.StatusOK, s.searchset(page, self, next))

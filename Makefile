@@ -1,0 +1,42 @@
+# The commands of this project. `make help` lists them.
+SHELL := /bin/bash
+GO ?= go
+export CGO_ENABLED ?= 0
+
+.PHONY: help
+help:  ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: build
+build:  ## build ./bin/cairn
+	@mkdir -p bin
+	$(GO) build -trimpath -o bin/cairn ./cmd/cairn
+
+.PHONY: demo
+demo: build  ## start four hospitals on this machine, until Ctrl-C
+	@./bin/cairn demo
+
+.PHONY: check
+check: build  ## the whole main job as a self-test
+	@./bin/cairn demo --check
+
+.PHONY: tools
+tools:  ## install what the tests need and this machine lacks
+	@./test/tools.sh
+
+.PHONY: test
+test: tools build  ## everything: vet, unit, wall, network and browser-side tests
+	$(GO) vet ./...
+	$(GO) test ./... -timeout 12m
+
+.PHONY: fuzz
+fuzz:  ## every fuzz target for a short while
+	@./test/fuzz.sh 10s
+
+.PHONY: fuzz-long
+fuzz-long:  ## every fuzz target for ten minutes
+	@./test/fuzz.sh 10m
+
+.PHONY: bench
+bench: build  ## measure this machine
+	@./bin/cairn bench

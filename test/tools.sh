@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Installs what the tests need and this machine lacks, by name.
+set -euo pipefail
+missing=()
+command -v node >/dev/null || missing+=(nodejs)
+command -v git >/dev/null || missing+=(git)
+if [ ${#missing[@]} -gt 0 ]; then
+	sudo=$([ "$(id -u)" = 0 ] || echo sudo)
+	$sudo apt-get update -q
+	$sudo apt-get install -q -y --no-install-recommends "${missing[@]}"
+fi
