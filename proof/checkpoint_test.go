@@ -186,8 +186,7 @@ func TestWeReadOthersCosignatures(t *testing.T) {
 }
 
 func FuzzCheckpoint(f *testing.F) {
-	w := newWorld(f, "demo")
-	w.grow()
+	w := fuzzWorld(f)
 	f.Add(w.checkpoint("east", "north").Encode())
 	f.Add(w.checkpoint().Encode())
 	trust := w.trust()
