@@ -22,7 +22,7 @@ func Check(ctx context.Context, c *Consortium, from Sources, out io.Writer) erro
 		{"Four hospitals start and agree on one ledger", k.start},
 		{"Records are stored, each patient's in two hospitals", k.load},
 		{"What was stored reads back byte for byte, with a proof", k.readBack},
-		{"A patient registers her passkey at three hospitals", k.register},
+		{"A patient registers her passkey at each hospital", k.register},
 		{"Without her consent nobody else sees anything", k.before},
 		{"She allows one hospital to read part, for one purpose and a time", k.grant},
 		{"That hospital reads exactly that part", k.exactly},

@@ -234,3 +234,9 @@ func (h *Hospital) Trust() string { return filepath.Join(h.Dir, "network.json") 
 
 // Wipe removes the consortium's directory.
 func (c *Consortium) Wipe() error { return os.RemoveAll(c.Dir) }
+
+// Kill ends the hospital's process at once, as a power cut would.
+func (h *Hospital) Kill() {
+	h.process.Process.Kill() //nolint:errcheck // it may have ended by itself
+	<-h.exited
+}

@@ -326,3 +326,11 @@ type Refused struct {
 }
 
 func (r *Refused) Error() string { return fmt.Sprintf("status %d: %s", r.Status, r.Problem) }
+
+// Through returns the wallet with another HTTP client, such as one that goes
+// through a proxy.
+func (w *Wallet) Through(client *http.Client) *Wallet {
+	out := *w
+	out.client = client
+	return &out
+}

@@ -170,6 +170,9 @@ func (c Credential) assertion() (a slip.Assertion, err error) {
 			return a, fault.Wrap(fault.Invalid, "credential", "a part of the credential is not base64url", err)
 		}
 	}
+	if c.ID != c.RawID {
+		return a, fault.New(fault.Invalid, "credential", "the credential's id is not its rawId")
+	}
 	if c.Type != "public-key" {
 		return a, fault.New(fault.Invalid, "credential", "the credential's type is not public-key")
 	}
