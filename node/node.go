@@ -63,7 +63,7 @@ type Node struct {
 }
 
 // gatherEvery is how often a calendar that has grown is cosigned anew.
-const gatherEvery = 10 * time.Second
+const gatherEvery = 3 * time.Second
 
 // Open opens everything of a hospital but starts nothing. The caller closes it.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Node, error) {
