@@ -106,6 +106,23 @@ func TestLeaves(t *testing.T) {
 	})
 }
 
+func TestGapIsNamed(t *testing.T) {
+	s := open(t, t.TempDir())
+	for i := range 10 {
+		update(t, s, func(tx *store.Tx) error { return tx.Append(logEntry(i, "")) })
+	}
+	if err := store.RemoveEntry(s, 5); err != nil {
+		t.Fatal(err)
+	}
+	view(t, s, func(v *store.View) error {
+		_, err := v.Leaves(2, 8)
+		if f := fault.As(err); f.Text != "The records store is damaged: log entry 5 is not readable." {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+}
+
 // Updates that fail after they appended must leave neither an entry nor a gap,
 // whatever group they were in.
 func TestIndexesAreDenseUnderFailingUpdates(t *testing.T) {

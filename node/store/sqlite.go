@@ -19,7 +19,7 @@ const databaseFile = "store.db"
 // Pragmas of every connection. page_size only matters when the file is made.
 var pragmas = []string{
 	"page_size=4096", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON",
-	"foreign_keys=ON", "busy_timeout=5000", "temp_store=MEMORY", "trusted_schema=OFF",
+	"foreign_keys=ON", "busy_timeout=500", "temp_store=MEMORY", "trusted_schema=OFF",
 }
 
 const (
@@ -125,12 +125,15 @@ func (c *conn) prepare(sql string) (*stmt, error) {
 func (s *stmt) bind(args []any) {
 	s.args = s.args[:0]
 	for i, a := range args {
+		if b, ok := a.([]byte); ok && b == nil {
+			a = []byte{} // an empty blob: there are no nulls in our tables
+		}
 		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: a})
 	}
 }
 
 // exec runs a statement and returns how many rows it changed. Arguments are
-// int64, string, []byte or nil.
+// int64, string or []byte.
 func (c *conn) exec(sql string, args ...any) (int64, error) {
 	res, err := c.run(sql, args)
 	if err != nil {

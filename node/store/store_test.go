@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"cairn/node/fault"
 	"cairn/node/store"
@@ -175,6 +176,47 @@ func TestUpdateGivenUpBeforeItBegan(t *testing.T) {
 	})
 }
 
+func TestUpdateThatRunsIsWaitedFor(t *testing.T) {
+	s := open(t, t.TempDir())
+	ctx, cancel := context.WithCancel(bg)
+	running, goOn := make(chan struct{}), make(chan struct{})
+	answered := make(chan error)
+	go func() {
+		answered <- s.Update(ctx, func(tx *store.Tx) error { close(running); <-goOn; return tx.SetMeta("k", []byte{1}) })
+	}()
+	<-running
+	cancel()
+	select {
+	case err := <-answered:
+		t.Fatalf("answered before it was done: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(goOn)
+	if err := <-answered; err != nil {
+		t.Fatalf("it was stored, and answered with %v", err)
+	}
+}
+
+// An update that goes on after a write of it failed must not be half there.
+func TestErrorThatWasSwallowedStillFails(t *testing.T) {
+	s := open(t, t.TempDir())
+	update(t, s, func(tx *store.Tx) error { return tx.Append(logEntry(1, "")) })
+	err := s.Update(bg, func(tx *store.Tx) error {
+		_ = tx.Append(logEntry(1, "")) // the id is taken
+		_ = tx.SetMeta("after", []byte{1})
+		return nil
+	})
+	wantKind(t, err, fault.Broken)
+	view(t, s, func(v *store.View) error {
+		value, err := v.Meta("after")
+		if value != nil || s.Size() != 1 {
+			t.Errorf("half of it is there: %v, %d entries", value, s.Size())
+		}
+		return err
+	})
+	update(t, s, func(tx *store.Tx) error { return tx.Append(logEntry(2, "")) })
+}
+
 func TestSecondOpenerIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir)
@@ -210,5 +252,18 @@ func TestFileThatIsNoDatabase(t *testing.T) {
 	_, err := store.Open(dir, store.Options{})
 	if fault.As(err).Code != "store.corrupt" {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestEveryConnectionIsDurableAndForgets(t *testing.T) {
+	s := open(t, t.TempDir())
+	for name, want := range map[string]int64{"synchronous": 2, "secure_delete": 1, "foreign_keys": 1, "busy_timeout": 500} {
+		writer, reader, err := store.Settings(s, name)
+		if err != nil || writer != want || reader != want {
+			t.Errorf("%s is %d for the writer and %d for readers, want %d: %v", name, writer, reader, want, err)
+		}
+	}
+	if writer, reader, err := store.Settings(s, "query_only"); writer != 0 || reader != 1 || err != nil {
+		t.Errorf("query_only is %d for the writer and %d for readers: %v", writer, reader, err)
 	}
 }
