@@ -32,7 +32,9 @@ func Split(bundle []byte, parts int) ([][]byte, error) {
 	if !slices.ContainsFunc(s.entries, func(e entry) bool { return e.kind == "Patient" }) {
 		return [][]byte{slices.Clone(bundle)}, nil
 	}
-	s.link()
+	if err := s.link(); err != nil {
+		return nil, fmt.Errorf("splitting a bundle: %w", err)
+	}
 	s.sort()
 	shares := s.deal(parts)
 	out := make([][]byte, parts)
@@ -164,26 +166,29 @@ func members(raw []byte, visit func(key string, value json.RawMessage) error) er
 }
 
 // link finds which entries refer to which: every string that is the fullUrl of an entry, in a Reference, a uri or the
-// link of a narrative (FHIR R4 3.1.0.11.2), or Type/id where that fullUrl is a RESTful address.
-func (s *splitter) link() {
-	index := map[string]int{}
+// link of a narrative (FHIR R4 3.1.0.11.2), or Type/id where that fullUrl is a RESTful address. It refuses two entries of
+// one fullUrl.
+func (s *splitter) link() error {
+	index := map[string][]int{}
 	for i := range s.entries {
+		if url := s.entries[i].url; url != "" && len(index[url]) > 0 {
+			return fmt.Errorf("entry %d: the fullUrl of an earlier entry", i)
+		}
 		for _, name := range s.entries[i].names() {
-			index[name] = i
+			index[name] = append(index[name], i)
 		}
 	}
 	for i := range s.entries {
 		e := &s.entries[i]
 		for text := range texts(e.raw) {
 			for _, name := range mentions(text) {
-				if j, ok := index[name]; ok {
-					e.targets = append(e.targets, j)
-				}
+				e.targets = append(e.targets, index[name]...)
 			}
 		}
 		slices.Sort(e.targets)
 		e.targets = slices.Compact(e.targets)
 	}
+	return nil
 }
 
 // names are the texts that refer to an entry.

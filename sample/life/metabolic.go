@@ -9,7 +9,7 @@ func (c *Life) sugar() {
 	rise := d.Between(14, 34)
 	c.change(haemoglobinA1c, at-Day(years(6)), years(6)-330, d.Between(6, 9))
 	c.change(haemoglobinA1c, at-330, 330, rise)
-	c.change(haemoglobinA1c, at+10, 200, -rise*7/10)
+	c.change(haemoglobinA1c, at+5, 120, -rise*7/10)
 	c.change(haemoglobinA1c, at+500, years(4), d.Between(1, 12))
 	c.change(Weight, at, 400, -d.Between(15, 60))
 	c.change(albumin, at, years(5), d.Between(0, 60))
@@ -22,7 +22,7 @@ func (c *Life) sugar() {
 		c.visit(early, sickVisit).finds(prediabetes, 0).until(v).measures(Systolic, heartRate).tests(longTermSugar)
 	}
 	c.visit(at+Day(d.Between(95, 125)), followUp).sees(diabetes).measures(Systolic, heartRate).tests(longTermSugar)
-	for i, y := range c.keep(at, diabetes, nil, longTermSugar) {
+	for i, y := range c.keep(at+60, diabetes, nil, longTermSugar) {
 		y.does(footCheck)
 		if i%2 == 0 {
 			y.tests(urineAlbumin, metabolicPanel)

@@ -86,15 +86,15 @@ func (w *writer) moment(key string, at life.Moment) {
 func appendText(to []byte, value string) []byte {
 	const hex = "0123456789abcdef"
 	to = append(to, '"')
+	plain := 0 // where what is not yet copied begins
 	for i := range len(value) {
-		switch b := value[i]; {
-		case b == '"' || b == '\\':
-			to = append(to, '\\', b)
-		case b < 0x20:
-			to = append(to, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
-		default:
-			to = append(to, b)
+		b := value[i]
+		if b >= 0x20 && b != '"' && b != '\\' {
+			continue
 		}
+		to = append(to, value[plain:i]...)
+		to = append(to, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
+		plain = i + 1
 	}
-	return append(to, '"')
+	return append(append(to, value[plain:]...), '"')
 }
