@@ -108,6 +108,10 @@ func TestZeroValues(t *testing.T) {
 	if d := Decide(Ask{}, []Grant{{}, {Facts: Facts{Committed: true}}}, Policy{}); d.Allowed || d.Filter.Match(Item{}) {
 		t.Errorf("the zero ask is allowed: %+v", d)
 	}
+	open := Policy{Purposes: []string{"TREAT"}}
+	if d := Decide(Ask{Purpose: "TREAT"}, nil, open); d.Allowed {
+		t.Errorf("somebody of no organisation is staff of a custodian without a name: %+v", d)
+	}
 	if (Filter{}).Match(Item{Type: "Patient"}) || !(Filter{}).Nothing() || (Filter{}).Everything() {
 		t.Error("the zero filter opens something")
 	}

@@ -290,6 +290,14 @@ func TestAssertionNeedsSomethingToCheckAgainst(t *testing.T) {
 	}
 }
 
+func TestAnEmptyOriginIsNobodys(t *testing.T) {
+	p := newPasskey(t)
+	a := p.sign(t, p.assert(t, challenge).AuthenticatorData, clientText(origin, ""))
+	if err := VerifyAssertion(a, &p.key.PublicKey, challenge, site, []string{""}); !errors.Is(err, ErrOrigin) {
+		t.Errorf("an empty origin: %v", err)
+	}
+}
+
 // The patient signs once over the slips of three custodians.
 func TestOneSignatureForAllCustodians(t *testing.T) {
 	p := newPasskey(t)

@@ -183,6 +183,14 @@ func refusePaths(t *testing.T, root [32]byte, leaf Leaf, p Path) {
 	refuse("no size", leaf, Path{p.Index, 0, p.Hashes})
 	refuse("an index outside", leaf, Path{p.Size, p.Size, p.Hashes})
 	refuse("a hash more", leaf, Path{p.Index, p.Size, append(bytesClone(p.Hashes), [32]byte{})})
+	for name, q := range map[string]Path{
+		"a hash more": {p.Index, p.Size, append(bytesClone(p.Hashes), [32]byte{})},
+		"a hash less": {p.Index, p.Size, p.Hashes[:max(0, len(p.Hashes)-1)]},
+	} {
+		if _, err := q.Root(leaf); !errors.Is(err, ErrPath) && len(q.Hashes) != len(p.Hashes) {
+			t.Fatalf("leaf %d of %d: with %s there is a root", p.Index, p.Size, name)
+		}
+	}
 	if p.Size > 1 {
 		refuse("another index", leaf, Path{(p.Index + 1) % p.Size, p.Size, p.Hashes})
 		refuse("a hash less", leaf, Path{p.Index, p.Size, p.Hashes[1:]})

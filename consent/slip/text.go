@@ -13,6 +13,8 @@ import (
 // what with which records, for what, until when, and what stopping does not
 // undo. It is a function of the terms alone, so a custodian makes it again and
 // compares its SHA-256 with Slip.TextHash: what she read is what is enforced.
+// So the wording is part of the format of a slip: another wording needs another
+// version of the encoding, and this one is kept for the slips that have it.
 func Text(t consent.Terms) string {
 	var b strings.Builder
 	root, custodian := t.Root(), t.Custodian()
