@@ -35,7 +35,6 @@ type Wallet struct {
 	device  virtualwebauthn.Authenticator
 	passkey virtualwebauthn.Credential
 	homes   map[string]*Home
-	order   []string
 }
 
 // Home is a hospital where the patient is registered.
@@ -53,15 +52,6 @@ func New(network [32]byte, client *http.Client) *Wallet {
 	w.device = virtualwebauthn.NewAuthenticator()
 	w.device.AddCredential(w.passkey)
 	return w
-}
-
-// Home returns what the wallet knows of a hospital.
-func (w *Wallet) Home(id string) (Home, bool) {
-	h, ok := w.homes[id]
-	if !ok {
-		return Home{}, false
-	}
-	return *h, true
 }
 
 // Register registers the passkey at a hospital with the one-time code of an
@@ -87,9 +77,6 @@ func (w *Wallet) Register(ctx context.Context, h Home, code string) error {
 		return fmt.Errorf("registering at %s: %w", h.ID, err)
 	}
 	h.Patient = out.Patient
-	if _, again := w.homes[h.ID]; !again {
-		w.order = append(w.order, h.ID)
-	}
 	w.homes[h.ID] = &h
 	return nil
 }

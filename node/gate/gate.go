@@ -108,18 +108,12 @@ func (g *Gate) Open(ctx context.Context, actor identity.Actor, ask Ask, find Fin
 	return g.admit(ctx, v, found)
 }
 
-// Missed logs that a record was asked for by name and not shown, because it
-// does not exist for this actor. The subject's log shows the refusal.
-func (g *Gate) Missed(ctx context.Context, actor identity.Actor, ask Ask, d consent.Decision) error {
-	return g.refuse(ctx, actor, ask, d)
-}
-
 // Write decides on a write. Its entry is appended by the desk in the same
 // transaction as the write itself.
 func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask) (Permit, error) {
 	own := actor.Organisation() == g.home && actor.Kind() != identity.Patient
 	if own && actor.May(identity.RightRecords) {
-		return Permit{actor: actor, subject: ask.Subject, valid: true}, nil
+		return Permit{subject: ask.Subject, valid: true}, nil
 	}
 	return Permit{}, g.refuse(ctx, actor, ask, consent.Decision{
 		Outcome: consent.NotPermitted, Rule: "policy.write",
@@ -129,7 +123,7 @@ func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask) (Permit
 
 // admit logs an allowed access, one entry a patient, and makes the Pass.
 func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, error) {
-	p := Pass{actor: v.actor, opens: make([]Ref, 0, len(found))}
+	p := Pass{opens: make([]Ref, 0, len(found))}
 	var drafts []*evidence.Draft
 	for _, group := range bySubject(v.ask.Subject, found) {
 		d, err := v.decision(group.subject)

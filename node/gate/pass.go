@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"cairn/node/evidence"
-	"cairn/node/identity"
 )
 
 // Ref names one version of one record.
@@ -17,7 +16,6 @@ type Ref struct {
 // to see. Only Gate.Open makes one that opens anything, and it does so after
 // the log entries for this access are durable. The zero Pass opens nothing.
 type Pass struct {
-	actor    identity.Actor
 	opens    []Ref
 	receipts []evidence.Receipt
 }
@@ -28,9 +26,6 @@ func (p Pass) Opens(ref Ref) bool { return slices.Contains(p.opens, ref) }
 // Refs returns what the pass opens, in the order in which it was found.
 func (p Pass) Refs() []Ref { return slices.Clone(p.opens) }
 
-// Actor returns who was let through.
-func (p Pass) Actor() identity.Actor { return p.actor }
-
 // Receipts returns the log entries that this access left behind, one for each
 // patient whose records it touched.
 func (p Pass) Receipts() []evidence.Receipt { return slices.Clone(p.receipts) }
@@ -38,13 +33,9 @@ func (p Pass) Receipts() []evidence.Receipt { return slices.Clone(p.receipts) }
 // Permit lets records of one subject be written. It opens nothing: the entry
 // of a write is made durable together with what it writes.
 type Permit struct {
-	actor   identity.Actor
 	subject string
 	valid   bool
 }
 
 // Covers tells whether the permit is for writing records about the subject.
 func (p Permit) Covers(subject string) bool { return p.valid && p.subject == subject }
-
-// Actor returns who was let through.
-func (p Permit) Actor() identity.Actor { return p.actor }

@@ -110,11 +110,9 @@ func (d *Door) RegisterOptions(code string) (json.RawMessage, error) {
 // Registration is a passkey that was checked and may be kept. Keep uses the
 // invitation up and adds the passkey in one transaction.
 type Registration struct {
-	code   [32]byte
-	key    store.Passkey
-	at     time.Time
-	tokens *sessions
-	member string
+	code [32]byte
+	key  store.Passkey
+	at   time.Time
 }
 
 // Register checks a registration response (WebAuthn Level 2, 7.1): challenge,
@@ -141,7 +139,7 @@ func (d *Door) Register(response []byte, name string) (*Registration, error) {
 	if err != nil {
 		return nil, badPasskey(err)
 	}
-	return &Registration{code: p.code, at: now, member: d.member, key: store.Passkey{
+	return &Registration{code: p.code, at: now, key: store.Passkey{
 		Credential: data.CredentialID, Public: public, Name: clip(name), Added: now.UnixMilli(),
 	}}, nil
 }
