@@ -181,7 +181,7 @@ func (f Filter) survey() (verdict, Filter) {
 	if f.all {
 		return verdict{outcome: Permit}, f
 	}
-	p, permit, near := possible{none: true}, verdict{}, verdict{}
+	p, permit := possible{none: true}, verdict{}
 	for i := range f.parts {
 		s := &f.parts[i]
 		o := f.outcomes(s)
@@ -191,19 +191,17 @@ func (f Filter) survey() (verdict, Filter) {
 		if o.permit != nil && permit.by == nil {
 			permit = verdict{Permit, s.grant, o.permit}
 		}
-		if permit.by == nil && near.by == nil {
-			near = f.near(s)
-		}
 		p = p.beside(o)
 	}
-	implicit := p.none && near.by == nil
+	// Where no permit is possible and no deny certain, no permit is for the
+	// asker at all, so what no rule matches falls to the policy.
 	switch {
 	case permit.by != nil && (p.deny != nil || p.none):
 		return permit, f
 	case permit.by != nil:
 		return permit, Everything()
-	case !implicit || !f.implicit:
-		return near, Nothing()
+	case !f.implicit:
+		return verdict{}, Nothing()
 	case p.deny != nil:
 		return verdict{}, f
 	}

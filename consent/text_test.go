@@ -50,14 +50,16 @@ func compileText(t *testing.T, name string, lines []string) (Terms, error) {
 // provisionText reads the provision at the first line, and under it those that
 // are indented more.
 func provisionText(lines []string, indent int) (map[string]any, []string, error) {
-	plain, pairs := words(lines[0])
+	plain, _ := words(lines[0])
 	p := make(map[string]any)
 	if len(plain) == 1 && plain[0] != "-" {
 		p["type"] = plain[0]
 	}
-	for k, v := range pairs {
-		if err := conditionText(p, k, v); err != nil {
-			return nil, nil, err
+	for _, w := range strings.Fields(lines[0]) {
+		if k, v, ok := strings.Cut(w, "="); ok {
+			if err := conditionText(p, k, v); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	lines = lines[1:]
