@@ -44,28 +44,15 @@ func (d *Desk) Evidence(ctx context.Context, actor identity.Actor, typ, id strin
 
 // one reads one version; 0 means the current one.
 func (d *Desk) one(ctx context.Context, actor identity.Actor, interaction, typ, id string, version uint64) (Evidence, error) {
-	head, err := d.head(ctx, typ, id)
-	if fault.Is(err, fault.NotFound) {
-		return Evidence{}, missing()
-	}
+	head, row, err := d.find(ctx, typ, id, version)
 	if err != nil {
 		return Evidence{}, err
 	}
-	if version == 0 {
-		version = head.Version
-	}
-	var row *store.Version
+	version = row.Version
 	ask := gate.Ask{Interaction: interaction, Action: consent.Access, Subject: head.Subject, Query: fmt.Sprintf("%s/%s/_history/%d", typ, id, version)}
-	pass, err := d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
+	pass, err := d.gate.Open(ctx, actor, ask, func(_ context.Context, allow gate.Allow) ([]gate.Record, error) {
 		if !allow(head.Subject, head.Facets) {
 			return nil, nil
-		}
-		row, err = d.row(ctx, typ, id, version)
-		if fault.Is(err, fault.NotFound) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
 		}
 		return records(row)
 	})
@@ -85,12 +72,23 @@ func (d *Desk) one(ctx context.Context, actor identity.Actor, interaction, typ, 
 	return Evidence{Version: versionOf(row, opened.Raw, pass.Receipts()[0]), Opened: opened, Entry: row.Entry}, nil
 }
 
-func (d *Desk) row(ctx context.Context, typ, id string, version uint64) (row *store.Version, err error) {
+// find looks a record up, with the sealed row of one version, 0 for the current
+// one.
+func (d *Desk) find(ctx context.Context, typ, id string, version uint64) (head store.Hit, row *store.Version, err error) {
 	err = d.store.View(ctx, func(v *store.View) error {
+		if head, err = v.Current(typ, id); err != nil {
+			return err
+		}
+		if version == 0 {
+			version = head.Version
+		}
 		row, err = v.Version(typ, id, version)
 		return err
 	})
-	return row, err
+	if fault.Is(err, fault.NotFound) {
+		err = missing()
+	}
+	return head, row, err
 }
 
 func records(row *store.Version) ([]gate.Record, error) {
