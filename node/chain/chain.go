@@ -90,6 +90,7 @@ func (c *Chain) open() error {
 	if err != nil {
 		return err
 	}
+	signer.recover, signer.poll, signer.done = c.cfg.Recover, c.poll, c.closed
 	c.app = &application{
 		replica: c.replica, submits: c.submits, vigil: c.vigil, signer: signer, peers: make(map[string]bool),
 		clock: c.cfg.Clock, log: c.cfg.Logger, fail: c.fail,

@@ -33,6 +33,11 @@ type Config struct {
 	Standstill   time.Duration      // how long the height may stand while the others go on; 0 for 30 s
 	Clock        func() int64       // Unix milliseconds of this machine; nil for the system's clock
 
+	// Recover is for a directory that was lost while the ledger cannot go on without this member: its validator then votes
+	// at once on the height in work, on which it may have voted before. Only the operator can know that no other process
+	// uses its key.
+	Recover bool
+
 	gossip time.Duration // pause of CometBFT's own gossip; 0 for gossipPause
 	plain  bool          // leave gossip to CometBFT alone, to measure what the courier saves
 }

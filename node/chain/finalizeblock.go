@@ -18,7 +18,9 @@ func (a *application) FinalizeBlock(_ context.Context, req *abci.RequestFinalize
 		Time:   req.Time.UnixMilli(),
 		Txs:    req.Txs,
 	}
+	a.vigil.running.Store(a.clock())
 	out, err := a.replica.apply(block)
+	a.vigil.running.Store(0)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type vigil struct {
 	failed    atomic.Bool
 	lonely    atomic.Int64 // since when too few members are connected, 0 for enough
 	waiting   atomic.Int64 // since when the oldest transaction of our own waits, 0 for none
+	running   atomic.Int64 // since when the books are with a block, 0 when they are not
 	following atomic.Pointer[func() bool]
 }
 

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	cmtcrypto "github.com/cometbft/cometbft/crypto"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
@@ -21,21 +23,37 @@ import (
 	"cairn/node/fault"
 )
 
-// caution is how many blocks must pass without a signature of this key that this signer did not make before it signs.
-const caution = 10
+const (
+	// caution is how many blocks must pass without a signature of this key that this signer did not make before it signs.
+	caution = 10
+
+	askEvery  = 20 * time.Millisecond
+	precommit = 3 // the last step of a round, in CometBFT's file
+)
 
 // signer signs votes and proposals, never two that contradict each other. What it signed last is on disk before the
-// signature leaves it. It also watches the blocks for signatures of its own key that it did not make: they mean that a
-// copy of this node runs elsewhere, or that this directory took the place of a lost one. Then it stays silent until
-// caution blocks have passed without another.
+// signature leaves it.
 //
-// CometBFT's double_sign_check_height asks the same at the start alone and cannot tell the node's own past from a
-// stranger's: with it, a validator that stood alone, or a ledger at rest, would never start again. It is off.
+// It begins with an empty file in two cases that it cannot tell apart by itself: the ledger is new, or the directory was
+// lost and its key may have voted up to the height that the others work on. So it first waits for members with more than
+// two thirds of the power to say where they are. If they are ahead, it does not sign. If they are not, and there are
+// blocks, it takes it that it has signed this height, and signs from the next one on.
+//
+// It also watches the blocks for signatures of its own key that it did not make: they mean that a copy of this node runs
+// elsewhere. Then it stays silent until caution blocks have passed without another.
+//
+// CometBFT's double_sign_check_height cannot tell the node's own past from a stranger's: with it, a validator that stands
+// alone, or a ledger at rest, would never start again. It is off.
 type signer struct {
 	mu       sync.Mutex
 	file     *privval.FilePV
+	blank    bool  // nothing is known of what was signed
+	recover  bool  // the operator's word that nothing was signed at the height in work
 	stranger int64 // latest height at which somebody else signed with this key
 	again    int   // how often that was seen in blocks that this node took part in
+
+	poll func(height int64) (heard, ahead, total uint64) // power of those whose height is known, who are above it, of all
+	done <-chan struct{}
 }
 
 // openSigner reads what the key signed last. It refuses a file that is missing although there are blocks, and one that
@@ -51,6 +69,7 @@ func openSigner(dir string, key ed25519.PrivateKey, blocks *store.BlockStore) (*
 	case errors.Is(err, fs.ErrNotExist) && blocks.Height() > 0:
 		return nil, missing(signFile)
 	case errors.Is(err, fs.ErrNotExist):
+		s.blank = true
 		s.file.LastSignState.Save()
 		return s, syncDir(dir)
 	case err != nil:
@@ -64,6 +83,9 @@ func openSigner(dir string, key ed25519.PrivateKey, blocks *store.BlockStore) (*
 	into := &s.file.LastSignState
 	into.Height, into.Round, into.Step = last.Height, last.Round, last.Step
 	into.Signature, into.SignBytes = last.Signature, last.SignBytes
+	if s.blank = last.Height == 0; s.blank {
+		return s, nil
+	}
 	return s, s.notOlder(blocks)
 }
 
@@ -92,7 +114,7 @@ func (s *signer) address() types.Address { return s.file.GetAddress() }
 func (s *signer) witness(height int64, signed, live bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !signed || s.file.LastSignState.Height >= height {
+	if !signed || s.blank || s.file.LastSignState.Height >= height {
 		return nil
 	}
 	s.stranger = height
@@ -105,7 +127,41 @@ func (s *signer) witness(height int64, signed, live bool) error {
 	return fmt.Errorf("another process signs with this validator's key, last at height %d", height)
 }
 
-func (s *signer) silent(height int64) error {
+// settle finds out, once, where a signer with an empty file may begin. It holds up consensus until enough members are
+// heard, without whom nothing would be decided; but not when this node only has to catch up.
+func (s *signer) settle(height int64) error {
+	for s.blank {
+		heard, ahead, total := s.poll(height)
+		switch {
+		case 3*ahead > total:
+			return fmt.Errorf("not signing block %d: the others have it", height)
+		case 3*heard > 2*total:
+			return s.begin(height)
+		}
+		select {
+		case <-time.After(askEvery):
+		case <-s.done:
+			return ErrClosed
+		}
+	}
+	return nil
+}
+
+func (s *signer) begin(height int64) error {
+	s.blank = false
+	if height == 1 || s.recover {
+		return nil
+	}
+	last := &s.file.LastSignState
+	last.Height, last.Round, last.Step = height, math.MaxInt32, precommit
+	last.Save()
+	return nil
+}
+
+func (s *signer) ready(height int64) error {
+	if err := s.settle(height); err != nil {
+		return err
+	}
 	if s.stranger > 0 && height-s.stranger <= caution {
 		return fmt.Errorf("block %d was signed with this key elsewhere: not signing before block %d",
 			s.stranger, s.stranger+caution+1)
@@ -120,7 +176,7 @@ func (s *signer) GetPubKey() (cmtcrypto.PubKey, error) { return s.file.GetPubKey
 func (s *signer) SignVote(chain string, vote *cmtproto.Vote) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.silent(vote.Height); err != nil {
+	if err := s.ready(vote.Height); err != nil {
 		return err
 	}
 	return s.file.SignVote(chain, vote)
@@ -130,7 +186,7 @@ func (s *signer) SignVote(chain string, vote *cmtproto.Vote) error {
 func (s *signer) SignProposal(chain string, proposal *cmtproto.Proposal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.silent(proposal.Height); err != nil {
+	if err := s.ready(proposal.Height); err != nil {
 		return err
 	}
 	return s.file.SignProposal(chain, proposal)

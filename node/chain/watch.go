@@ -3,7 +3,6 @@ package chain
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -24,38 +23,34 @@ const (
 )
 
 // watch looks after what CometBFT does not say: how much of the voting power is connected, whether the height stands
-// still while the others go on, and old files of the write-ahead log.
+// still while the others go on or while the machine is at a block, and old files of the write-ahead log.
 type watch struct {
 	chain *Chain
 
 	votes  map[string]uint64 // power of each member, as of height: a machine that hangs must not hang the watch
 	height uint64            // of this node when it was last looked at
-	stands time.Duration     // for how long it was seen to stand while others were ahead
+	stands time.Duration     // for how long it was seen to stand while others were ahead, or while the machine ran
 	looked time.Time
 	swept  time.Time
 }
 
 func newWatch(c *Chain) *watch {
 	now := time.Now()
-	w := &watch{chain: c, looked: now, swept: now}
-	w.poll()
-	return w
+	return &watch{chain: c, votes: c.replica.votes(), looked: now, swept: now}
 }
 
-// poll notes the power of each member, unless the machine is busy.
-func (w *watch) poll() {
-	r := w.chain.replica
-	if !r.mu.TryRLock() {
-		return
-	}
+// votes returns the power of each member.
+func (r *replica) votes() map[string]uint64 {
+	r.mu.RLock()
 	defer r.mu.RUnlock()
-	w.votes = make(map[string]uint64)
 	members, _, _, _ := r.machine.Books()
+	of := make(map[string]uint64)
 	for _, m := range members.All() {
 		if m.Active {
-			w.votes[m.ID] = m.Power
+			of[m.ID] = m.Power
 		}
 	}
+	return of
 }
 
 func (w *watch) run(ctx context.Context) {
@@ -77,48 +72,67 @@ func (w *watch) run(ctx context.Context) {
 
 func (w *watch) look() {
 	c := w.chain
-	connected, advanced, total := w.power()
-	c.vigil.connected(3*connected > 2*total, c.cfg.Clock())
 	height, now := c.Height(), time.Now()
+	// A peer works on the block above its last one.
+	t := c.tally(w.votes, int64(height)+ahead) //nolint:gosec // CometBFT's heights are int64
+	c.vigil.connected(3*t.connected > 2*t.total, c.cfg.Clock())
 	// A process that was itself suspended saw nothing stand still in that time.
 	seen := min(now.Sub(w.looked), 2*watchEvery)
 	w.looked = now
-	if height != w.height || 3*advanced <= total {
-		if height != w.height {
-			w.poll()
+	hangs := c.vigil.running.Load() != 0
+	if height != w.height || 3*t.above <= t.total && !hangs {
+		if height != w.height && !hangs {
+			w.votes = c.replica.votes()
 		}
 		w.height, w.stands = height, 0
 		return
 	}
-	if w.stands += seen; w.stands >= c.cfg.Standstill {
+	w.stands += seen
+	switch {
+	case w.stands < c.cfg.Standstill:
+	case hangs:
+		c.fail(fmt.Errorf("the machine has not come back from block %d for %s", height+1, c.cfg.Standstill))
+	default:
 		c.fail(fmt.Errorf("height %d has stood still for %s while other members are at least %d blocks ahead",
 			height, c.cfg.Standstill, ahead))
 	}
 }
 
-// power returns the voting power of this node and the members connected to it, of those of them whose nodes say that they
-// are ahead, and of all members. What one member says is not enough to call this node stuck: it takes more than a third,
-// so that at least one of them is honest.
-func (w *watch) power() (connected, advanced, total uint64) {
-	of := maps.Clone(w.votes)
-	for _, power := range of {
-		total += power
+// tally is voting power: of this node with the members connected to it, of those of them who said where they are, of
+// those who say that they work above a height, and of all members. What one member says is not enough to draw a
+// conclusion from: it takes more than a third of the power, so that at least one of them is honest.
+type tally struct{ connected, heard, above, total uint64 }
+
+func (c *Chain) tally(votes map[string]uint64, height int64) (t tally) {
+	for _, power := range votes {
+		t.total += power
 	}
-	connected = of[w.chain.cfg.Member]
-	here := int64(w.chain.Height()) //nolint:gosec // CometBFT's heights are int64
-	for _, p := range w.chain.cfg.Peers {
-		peer := w.chain.node.Switch().Peers().Get(p2p.ID(p.ID))
-		if peer == nil || p.Member == w.chain.cfg.Member {
+	t.connected = votes[c.cfg.Member]
+	t.heard = t.connected
+	counted := map[string]bool{c.cfg.Member: true} // a member with two nodes counts once
+	for _, p := range c.cfg.Peers {
+		peer := c.node.Switch().Peers().Get(p2p.ID(p.ID))
+		if peer == nil || counted[p.Member] {
 			continue
 		}
-		connected += of[p.Member]
-		// A peer works on the block above its last one.
-		if state, ok := peer.Get(types.PeerStateKey).(*consensus.PeerState); ok && state.GetHeight()-1 >= here+ahead {
-			advanced += of[p.Member]
+		counted[p.Member] = true
+		t.connected += votes[p.Member]
+		state, ok := peer.Get(types.PeerStateKey).(*consensus.PeerState)
+		if !ok || state.GetHeight() == 0 {
+			continue
 		}
-		of[p.Member] = 0 // a member with two nodes counts once
+		t.heard += votes[p.Member]
+		if state.GetHeight() > height {
+			t.above += votes[p.Member]
+		}
 	}
-	return connected, advanced, total
+	return t
+}
+
+// poll is what the signer asks.
+func (c *Chain) poll(height int64) (heard, above, total uint64) {
+	t := c.tally(c.replica.votes(), height)
+	return t.heard, t.above, t.total
 }
 
 // sweep removes all but the latest of the write-ahead log's full files. The log is read for the running height alone,
