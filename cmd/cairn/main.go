@@ -27,6 +27,7 @@ type commands struct {
 	Evidence evidenceCommand `cmd:"" help:"Get the proof bundle of an event or a record version."`
 	Scrub    scrubCommand    `cmd:"" help:"Re-read and re-hash everything a node keeps; name what was altered."`
 	Export   exportCommand   `cmd:"" help:"Write out the ledger as a node holds it."`
+	Bench    benchCommand    `cmd:"" help:"Measure this machine, on a consortium of its own."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 

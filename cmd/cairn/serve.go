@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
+	"runtime/pprof"
 	"time"
 
 	"cairn/api"
@@ -16,7 +18,8 @@ import (
 )
 
 type serveCommand struct {
-	Config string `required:"" placeholder:"FILE" help:"The configuration file that cairn init made."`
+	Config     string `required:"" placeholder:"FILE" help:"The configuration file that cairn init made."`
+	CPUProfile string `name:"cpuprofile" hidden:"" env:"CAIRN_CPUPROFILE" placeholder:"FILE" help:"Write a processor profile of the whole run to FILE."`
 }
 
 // Help is shown below the flags.
@@ -34,6 +37,11 @@ func (c serveCommand) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
+	stop, err := c.profile()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	debug.SetMemoryLimit(memoryLimit)
 	debug.SetGCPercent(50)
 	var level slog.Level
@@ -54,6 +62,23 @@ func (c serveCommand) Run(e *env) (err error) {
 	defer func() { err = errors.Join(err, n.Close()) }()
 	log.Info("serving", "url", cfg.URL)
 	return n.Run(e.ctx, func(ctx context.Context) error { return serveHTTP(ctx, cfg, listener, api.Handler(n, release), log) })
+}
+
+// profile starts a processor profile if one is wanted, and returns what ends
+// it. There is no other way to one: a profile tells too much of a hospital to
+// have a port.
+func (c serveCommand) profile() (stop func() error, err error) {
+	if c.CPUProfile == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.OpenFile(c.CPUProfile, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, "cpuprofile", "the profile cannot be written", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() error { pprof.StopCPUProfile(); return file.Close() }, nil
 }
 
 // serveHTTP serves the faces until ctx ends, then lets running requests finish.

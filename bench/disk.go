@@ -1,0 +1,68 @@
+package bench
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"cairn/demo"
+)
+
+// disk is the parts of a ledger's directory, in bytes.
+type disk struct {
+	blocks   int64 // blocks and the signatures under them
+	state    int64 // what CometBFT keeps beside them, and the books
+	calendar int64 // leaves and their tree
+	wal      int64 // messages of the running height: bounded
+}
+
+// lasting is what stays: all but the WAL.
+func (d disk) lasting() int64 { return d.blocks + d.state + d.calendar }
+
+func (d disk) minus(o disk) disk {
+	return disk{d.blocks - o.blocks, d.state - o.state, d.calendar - o.calendar, d.wal - o.wal}
+}
+
+func ledgerDir(h *demo.Hospital) string { return filepath.Join(h.Dir, "data", "ledger") }
+
+// measureDisk adds up the files below a ledger's directory. Files that go away
+// meanwhile, because a database tidies up, do not count.
+func measureDisk(dir string) (d disk, err error) {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		d.add(rel, info.Size())
+		return nil
+	})
+	return d, err
+}
+
+// add counts a file by the folder or file of node/chain that it belongs to.
+func (d *disk) add(path string, size int64) {
+	switch part, _, _ := strings.Cut(filepath.ToSlash(path), "/"); part {
+	case "blockstore.db":
+		d.blocks += size
+	case "leaves", "nodes":
+		d.calendar += size
+	case "wal":
+		d.wal += size
+	default:
+		d.state += size
+	}
+}

@@ -1,0 +1,34 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// search measures searches for one patient's laboratory results, as a physician
+// opens them: the first page of up to 50.
+func search(ctx context.Context, r *runner) error {
+	if err := r.site.stock(ctx); err != nil {
+		return err
+	}
+	return r.measure(ctx, flow{
+		scenario: "search", name: "by patient and category", unit: "/s", limit: groups, who: &physician, status: http.StatusOK,
+		requests: func(token string) (out []ready) {
+			for _, patient := range r.site.patients {
+				path := "/fhir/Observation?patient=" + patient + "&category=laboratory"
+				out = append(out, ready{request(http.MethodGet, r.site.first().URL, path, token, "", nil), 1})
+			}
+			return out
+		},
+		check: func(body []byte) error {
+			if !bytes.HasPrefix(body, []byte(`{"resourceType":"Bundle"`)) {
+				return errors.New("the answer is no bundle")
+			}
+			return nil
+		},
+		note: func(tally) string { return fmt.Sprintf("%d patients are searched for", len(r.site.patients)) },
+	})
+}
