@@ -29,6 +29,11 @@ test: tools build  ## everything: vet, unit, wall, network and browser-side test
 	$(GO) vet ./...
 	$(GO) test ./... -timeout 12m
 
+.PHONY: lint
+lint:  ## static analysis, at a pinned version
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
+
 .PHONY: fuzz
 fuzz:  ## every fuzz target for a short while
 	@./test/fuzz.sh 10s

@@ -59,8 +59,7 @@ type check struct {
 	stranger   *Hospital   // the fourth
 	wallet     *wallet.Wallet
 	granted    *wallet.Granted
-	gathered   []string // ids of what was gathered
-	logged     string   // event of a disclosure in her log
+	logged     string // event of a disclosure in her log
 }
 
 // clinician returns the asking hospital's physician, for treatment.

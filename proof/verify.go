@@ -48,10 +48,9 @@ func VerifyText(bundle, trust []byte) Verdict {
 }
 
 type verification struct {
-	trust   *Trust
-	bundle  *Bundle
-	signers []string
-	out     Verdict
+	trust  *Trust
+	bundle *Bundle
+	out    Verdict
 }
 
 type check struct {

@@ -38,7 +38,6 @@ type challenges struct {
 }
 
 type pending struct {
-	subject string // whom a registration is for; "" for a sign-in
 	code    [32]byte
 	expires time.Time
 }

@@ -64,7 +64,7 @@ func TestEveryVersionReadsBackAsItWasPut(t *testing.T) {
 		_, err = v.Current("Observation", "b")
 		wantKind(t, err, fault.NotFound)
 		h, err := v.Current("Observation", "a")
-		if !h.Deleted || h.Version != 3 || h.Facets.Codes[0].Code != "2" {
+		if err != nil || !h.Deleted || h.Version != 3 || h.Facets.Codes[0].Code != "2" {
 			t.Errorf("a deleted record keeps the facets it had: %+v", h)
 		}
 		page, err := v.Search(search.Query{Type: "Observation"}, nil)
