@@ -131,6 +131,9 @@ func (d *Desk) Search(ctx context.Context, actor identity.Actor, q search.Query,
 	var page Page
 	var rows []*store.Version
 	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: q.Subject, Query: asked}
+	if q.Type == "Patient" && q.Subject == "" && len(q.IDs) == 1 {
+		ask.Subject = q.IDs[0] // a search for one patient by id names her
+	}
 	if actor.Kind() == identity.Patient {
 		ask.Subject, q.Subject = actor.Patient(), narrow(q.Subject, actor.Patient())
 	}
