@@ -147,7 +147,7 @@ type Hit struct {
 	Facets   search.Facets
 }
 
-const hitColumns = "SELECT r.rid, r.type, r.id, r.version, r.subject, r.updated, r.deleted, r.facets FROM record r "
+const hitColumns = "SELECT r.rid, r.type, r.id, r.version, r.subject, r.updated, r.deleted, r.facets "
 
 func scanHit(r row) (Hit, error) {
 	facets, err := decodeFacets(r.blob(7))
@@ -162,7 +162,7 @@ func scanHit(r row) (Hit, error) {
 // Current returns the current state of a record, deleted or not.
 func (v *View) Current(typ, id string) (Hit, error) {
 	var h Hit
-	found, err := v.c.one(hitColumns+"WHERE r.type = ? AND r.id = ?",
+	found, err := v.c.one(hitColumns+"FROM record r WHERE r.type = ? AND r.id = ?",
 		func(r row) (err error) { h, err = scanHit(r); return err }, typ, id)
 	if err == nil && !found {
 		err = noRecord()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"cairn/fhir/search"
@@ -129,29 +130,48 @@ func (b *builder) any(n int, alternative func(i int)) {
 // up by record; otherwise the first clause that is likely to be narrow leads.
 func candidates(q search.Query, after int64) *builder {
 	b := &builder{}
-	b.add(hitColumns+"WHERE r.type = ? AND r.deleted = 0 AND r.rid > ?", q.Type, after)
+	lead := leader(q)
+	b.add(hitColumns + "FROM ")
+	b.lead(q, lead)
+	b.add("record r WHERE r.type = ? AND r.deleted = 0 AND r.rid > ?", q.Type, after)
 	if q.Subject != "" {
 		b.add(" AND r.subject = ? AND r.subject <> ''", q.Subject)
 	}
-	if len(q.IDs) > 0 {
-		b.add(" AND r.id IN (?"+strings.Repeat(",?", len(q.IDs)-1)+")", anys(q.IDs)...)
+	if len(q.IDs) > 0 || lead >= 0 {
+		b.add(" AND r.rid = l.rid")
 	}
-	led := q.Subject != "" || len(q.IDs) > 0
 	for i := range q.Clauses {
-		c := &q.Clauses[i]
-		if !led && narrow(c) {
-			led = true
-			b.add(" AND r.rid IN (SELECT x.rid FROM ")
-			b.clause(c)
-			b.add(")")
-			continue
+		if i != lead {
+			b.add(" AND EXISTS (SELECT 1 FROM ")
+			b.clause(&q.Clauses[i])
+			b.add(" AND x.rid = r.rid)")
 		}
-		b.add(" AND EXISTS (SELECT 1 FROM ")
-		b.clause(c)
-		b.add(" AND x.rid = r.rid)")
 	}
 	b.add(" ORDER BY r.rid")
 	return b
+}
+
+// lead adds the table l of the rids to begin with, if there is one.
+func (b *builder) lead(q search.Query, clause int) {
+	switch {
+	case len(q.IDs) > 0:
+		b.add("(SELECT x.rid FROM record x WHERE x.type = ?", q.Type)
+		b.add(" AND x.id IN (?"+strings.Repeat(",?", len(q.IDs)-1)+")", anys(q.IDs)...)
+	case clause >= 0:
+		b.add("(SELECT DISTINCT x.rid FROM ")
+		b.clause(&q.Clauses[clause])
+	default:
+		return
+	}
+	b.add(") l" + sqlThen)
+}
+
+// leader returns the clause that leads, or -1 if none does.
+func leader(q search.Query) int {
+	if q.Subject != "" || len(q.IDs) > 0 {
+		return -1
+	}
+	return slices.IndexFunc(q.Clauses, narrow)
 }
 
 func anys(list []string) []any {
@@ -163,7 +183,7 @@ func anys(list []string) []any {
 }
 
 // narrow reports whether an index by value can find the records of a clause.
-func narrow(c *search.Clause) bool {
+func narrow(c search.Clause) bool {
 	if c.Kind == search.ByToken {
 		for _, v := range c.Tokens {
 			if v.AnyCode {
@@ -188,9 +208,9 @@ func (b *builder) clause(c *search.Clause) {
 		b.add("ref x WHERE x.param = ? AND ", c.Param)
 		b.any(len(c.References), func(i int) { b.add("x.target = ?", c.References[i]) })
 	case search.ByText:
-		b.add("text x WHERE x.param = ? AND ", c.Param)
-		b.any(len(c.Texts), func(i int) {
-			b.add("x.value >= ? AND x.value < ?", c.Texts[i], c.Texts[i]+lastRune)
+		b.add("text x WHERE ")
+		b.any(len(c.Texts), func(i int) { // each alternative by the index, which is by param first
+			b.add("x.param = ? AND x.value >= ? AND x.value < ?", c.Param, c.Texts[i], c.Texts[i]+lastRune)
 		})
 	default:
 		b.add("token x WHERE 1 = 0") // a kind that this store does not know finds nothing

@@ -11,6 +11,7 @@ CREATE TABLE record (
     facets  BLOB    NOT NULL,
     UNIQUE (type, id)
 );
+CREATE INDEX record_type ON record (type) WHERE deleted = 0;
 CREATE INDEX record_subject ON record (subject, type) WHERE deleted = 0 AND subject <> '';
 
 -- Every version ever stored, as sealed bytes.
