@@ -24,7 +24,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,6 +95,9 @@ func (s *Store) connect(o Options) error {
 		o.CacheBytes = 16 << 20
 	}
 	file := filepath.Join(s.dir, databaseFile)
+	if err := makeFile(file); err != nil {
+		return err
+	}
 	c, err := openConn(file, cachePragma(o.CacheBytes))
 	if err != nil {
 		return err
@@ -117,6 +122,35 @@ func (s *Store) connect(o Options) error {
 	s.writer.stopped = make(chan struct{})
 	go s.writer.run(s.closing)
 	return nil
+}
+
+// makeFile makes the database file, if it is missing, for its owner's eyes only,
+// and makes its name durable. The database's other files copy its mode.
+func makeFile(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return unreadable(fmt.Errorf("making the database file: %w", err))
+	}
+	if err := f.Close(); err != nil {
+		return unreadable(fmt.Errorf("making the database file: %w", err))
+	}
+	dir := filepath.Dir(file)
+	if err := syncDir(dir); err != nil {
+		return unreadable(fmt.Errorf("making the database file: %w", err))
+	}
+	err = syncDir(filepath.Dir(dir))
+	if err != nil && !errors.Is(err, os.ErrPermission) { // who may not read it did not make dir
+		return unreadable(fmt.Errorf("making the data directory: %w", err))
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(d.Sync(), d.Close())
 }
 
 func cachePragma(bytes int64) string { return fmt.Sprintf("cache_size=-%d", bytes>>10) }

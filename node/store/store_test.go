@@ -267,3 +267,19 @@ func TestEveryConnectionIsDurableAndForgets(t *testing.T) {
 		t.Errorf("query_only is %d for the writer and %d for readers: %v", writer, reader, err)
 	}
 }
+
+func TestFilesAreForTheirOwnerOnly(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	update(t, s, func(tx *store.Tx) error { return tx.SetMeta("k", []byte("v")) })
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 4 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
+		}
+	}
+}
