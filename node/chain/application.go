@@ -7,6 +7,7 @@ import (
 	abci "github.com/cometbft/cometbft/abci/types"
 
 	"cairn/ledger/machine"
+	"cairn/node/chain/signer"
 )
 
 // application is what CometBFT sees of the machine (ABCI 2.0). Each method has a file of its own. CometBFT calls it from
@@ -18,7 +19,7 @@ type application struct {
 	replica *replica
 	submits *submits
 	vigil   *vigil
-	signer  *signer
+	signer  *signer.Signer
 	peers   map[string]bool // node ids that are let in
 	clock   func() int64
 	log     *slog.Logger

@@ -18,6 +18,8 @@ import (
 
 	comet "github.com/cometbft/cometbft/config"
 
+	"cairn/node/chain/courier"
+	"cairn/node/chain/signer"
 	"cairn/node/fault"
 )
 
@@ -86,19 +88,19 @@ func (c *Chain) open() error {
 	if err != nil {
 		return err
 	}
-	signer, err := openSigner(c.cfg.Dir, c.cfg.ValidatorKey, blocks)
+	hand, err := signer.Open(c.cfg.Dir, c.cfg.ValidatorKey, blocks,
+		signer.Rules{Poll: c.poll, Recover: c.cfg.Recover, Done: c.closed})
 	if err != nil {
 		return err
 	}
-	signer.recover, signer.poll, signer.done = c.cfg.Recover, c.poll, c.closed
 	c.app = &application{
-		replica: c.replica, submits: c.submits, vigil: c.vigil, signer: signer, peers: make(map[string]bool),
+		replica: c.replica, submits: c.submits, vigil: c.vigil, signer: hand, peers: make(map[string]bool),
 		clock: c.cfg.Clock, log: c.cfg.Logger, fail: c.fail,
 	}
 	for _, p := range c.cfg.Peers {
 		c.app.peers[p.ID] = true
 	}
-	c.node, err = node.NewNodeWithContext(context.Background(), settings(c.cfg), signer,
+	c.node, err = node.NewNodeWithContext(context.Background(), settings(c.cfg), hand,
 		&p2p.NodeKey{PrivKey: cmted25519.PrivKey(c.cfg.NodeKey)},
 		proxy.NewConnSyncLocalClientCreator(c.app),
 		func() (*types.GenesisDoc, error) { return c.genesis, nil },
@@ -143,11 +145,11 @@ func (c *Chain) accompany(ctx context.Context) error {
 	if c.cfg.plain || len(c.cfg.Peers) == 0 {
 		return nil
 	}
-	courier, err := newCourier(c)
+	runner, err := courier.New(c.node, c.app.signer.Address())
 	if err != nil {
 		return err
 	}
-	c.running.Go(func() { courier.run(ctx) })
+	c.running.Go(func() { runner.Run(ctx) })
 	return nil
 }
 

@@ -24,7 +24,6 @@ const (
 	blockStore = "blockstore"
 	stateStore = "state"
 	walDir     = "wal"
-	signFile   = "sign.json"
 
 	// gossipPause is how often CometBFT looks for something to send to each peer. The courier sends what matters at once,
 	// so this is only for what it leaves: votes between members without a connection of their own, and stragglers.
@@ -76,7 +75,7 @@ func settings(c Config) *comet.Config {
 	s.Consensus.SkipTimeoutCommit = true
 	s.Consensus.CreateEmptyBlocks = false
 	s.Consensus.PeerGossipSleepDuration = c.gossip
-	s.Consensus.DoubleSignCheckHeight = 0 // the signer does better: see signer
+	s.Consensus.DoubleSignCheckHeight = 0 // the signer does better
 	return s
 }
 

@@ -1,6 +1,10 @@
 package chain
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"cairn/node/chain/signer"
+)
 
 // Disk is how many bytes the ledger takes on this node.
 type Disk struct {
@@ -19,7 +23,7 @@ func (c *Chain) Disk() Disk {
 	size := func(name string) int64 { return folderSize(filepath.Join(c.cfg.Dir, name)) }
 	return Disk{
 		Blocks:   size(blockStore + ".db"),
-		State:    size(stateStore+".db") + size("evidence.db") + size(signFile) + size(genesisFile),
+		State:    size(stateStore+".db") + size("evidence.db") + size(signer.File) + size(genesisFile),
 		Books:    size(booksFile),
 		Calendar: size(leavesFile) + size(nodesFile),
 		Log:      size(walDir),

@@ -26,7 +26,7 @@ func (a *application) FinalizeBlock(_ context.Context, req *abci.RequestFinalize
 	}
 	live := a.voting.Load() == req.Height
 	a.vigil.block(block.Height, block.Time, a.clock(), live)
-	if err := a.signer.witness(req.Height-1, a.signedBySelf(req.DecidedLastCommit), live); err != nil {
+	if err := a.signer.Witness(req.Height-1, a.signedBySelf(req.DecidedLastCommit), live); err != nil {
 		a.fail(err)
 	}
 	a.submits.decided(block, out.Codes)
@@ -39,7 +39,7 @@ func (a *application) FinalizeBlock(_ context.Context, req *abci.RequestFinalize
 
 func (a *application) signedBySelf(commit abci.CommitInfo) bool {
 	for _, vote := range commit.Votes {
-		if bytes.Equal(vote.Validator.Address, a.signer.address()) {
+		if bytes.Equal(vote.Validator.Address, a.signer.Address()) {
 			return vote.BlockIdFlag == cmtproto.BlockIDFlagCommit
 		}
 	}

@@ -2,6 +2,8 @@ package chain
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -136,13 +138,27 @@ func TestConsensusThatFailsIsNoticed(t *testing.T) {
 func TestAHeightThatStandsStillIsNoticed(t *testing.T) {
 	n := newNetwork(t, 4)
 	n.configs[3].Standstill = 2 * time.Second
-	chains := startAll(t, n)
+	var chains []*Chain
+	for _, cfg := range n.configs {
+		chains = append(chains, open(t, cfg))
+	}
+	stuck, free := new(atomic.Bool), make(chan struct{})
+	t.Cleanup(func() { close(free) })
+	chains[3].app.clock = func() int64 { // consensus asks it before each block
+		if stuck.Load() {
+			<-free
+		}
+		return time.Now().UnixMilli()
+	}
+	for _, c := range chains {
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	east := newBook(n, "east")
 	east.submit(t, chains[0], 1)
-	stuck := &chains[3].app.signer.mu // consensus waits for a signature
-	stuck.Lock()
-	t.Cleanup(stuck.Unlock)
-	for range 4 {
+	stuck.Store(true)
+	for range 5 {
 		east.submit(t, chains[0], 1)
 	}
 	if err := failed(t, chains[3]); err == nil || !strings.Contains(err.Error(), "other members are") {
@@ -185,5 +201,26 @@ func TestNobodyElseIsLetIn(t *testing.T) {
 			t.Fatal("the intruder was let in")
 		}
 		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func TestTheWriteAheadLogIsSwept(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"wal", "wal.000", "wal.009", "wal.999", "wal.1000", "wal.1001", "wal.CORRUPTED", "other"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweep(dir)
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range left {
+		got = append(got, e.Name())
+	}
+	if want := "other wal wal.1001 wal.CORRUPTED"; strings.Join(got, " ") != want {
+		t.Errorf("%v is left, want %s", got, want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"cairn/node/chain/signer"
 	"cairn/node/fault"
 )
 
@@ -70,7 +71,7 @@ func TestADirectoryOfAnotherLedger(t *testing.T) {
 }
 
 func TestFilesThatAreMissing(t *testing.T) {
-	for _, name := range []string{genesisFile, signFile} {
+	for _, name := range []string{genesisFile, signer.File} {
 		_, cfg := used(t)
 		remove(t, cfg, name)
 		refused(t, cfg, "chain.file-missing")
@@ -93,7 +94,7 @@ func TestTheSignFileIsAnOldCopy(t *testing.T) {
 	c := start(t, n.configs[0])
 	east := newBook(n, "east")
 	east.submit(t, c, 2)
-	path := filepath.Join(n.configs[0].Dir, signFile)
+	path := filepath.Join(n.configs[0].Dir, signer.File)
 	old, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

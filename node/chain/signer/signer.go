@@ -1,4 +1,6 @@
-package chain
+// Package signer is the hand with which a validator votes. It never signs two things that contradict each other, not
+// even when its file was lost or a copy of the node runs elsewhere.
+package signer
 
 import (
 	"bytes"
@@ -23,15 +25,18 @@ import (
 	"cairn/node/fault"
 )
 
-const (
-	// caution is how many blocks must pass without a signature of this key that this signer did not make before it signs.
-	caution = 10
+// File is the name of the file of what was signed last. It must never be put back from a copy.
+const File = "sign.json"
 
+// Caution is how many blocks must pass without a signature of this key that this signer did not make before it signs.
+const Caution = 10
+
+const (
 	askEvery  = 20 * time.Millisecond
 	precommit = 3 // the last step of a round, in CometBFT's file
 )
 
-// signer signs votes and proposals, never two that contradict each other. What it signed last is on disk before the
+// Signer signs votes and proposals, never two that contradict each other. What it signed last is on disk before the
 // signature leaves it.
 //
 // It begins with an empty file in two cases that it cannot tell apart by itself: the ledger is new, or the directory was
@@ -40,38 +45,51 @@ const (
 // blocks, it takes it that it has signed this height, and signs from the next one on.
 //
 // It also watches the blocks for signatures of its own key that it did not make: they mean that a copy of this node runs
-// elsewhere. Then it stays silent until caution blocks have passed without another.
+// elsewhere. Then it stays silent until Caution blocks have passed without another.
 //
 // CometBFT's double_sign_check_height cannot tell the node's own past from a stranger's: with it, a validator that stands
 // alone, or a ledger at rest, would never start again. It is off.
-type signer struct {
+type Signer struct {
 	mu       sync.Mutex
 	file     *privval.FilePV
 	blank    bool  // nothing is known of what was signed
-	recover  bool  // the operator's word that nothing was signed at the height in work
 	stranger int64 // latest height at which somebody else signed with this key
 	again    int   // how often that was seen in blocks that this node took part in
 
-	poll func(height int64) (heard, ahead, total uint64) // power of those whose height is known, who are above it, of all
-	done <-chan struct{}
+	rules Rules
 }
 
-// openSigner reads what the key signed last. It refuses a file that is missing although there are blocks, and one that
+// Rules is what a Signer needs of the node.
+type Rules struct {
+	// Poll returns the voting power of the members whose height is known, this one included, of those of them who work
+	// above a height, and of all.
+	Poll func(height int64) (heard, ahead, total uint64)
+	// Recover is the operator's word that nothing was signed at the height in work.
+	Recover bool
+	// Done ends every wait when it is closed.
+	Done <-chan struct{}
+}
+
+var errDone = errors.New("signer: the node stops")
+
+// Open reads what the key signed last. It refuses a file that is missing although there are blocks, and one that
 // is older than a signature in the last blocks.
-func openSigner(dir string, key ed25519.PrivateKey, blocks *store.BlockStore) (*signer, error) {
+func Open(dir string, key ed25519.PrivateKey, blocks *store.BlockStore, rules Rules) (*Signer, error) {
 	if key == nil { // a member without a vote; CometBFT wants a key all the same
 		_, key, _ = ed25519.GenerateKey(nil)
 	}
-	path := filepath.Join(dir, signFile)
-	s := &signer{file: privval.NewFilePV(cmted25519.PrivKey(key), "", path)}
+	path := filepath.Join(dir, File)
+	s := &Signer{file: privval.NewFilePV(cmted25519.PrivKey(key), "", path), rules: rules}
 	raw, err := os.ReadFile(path) //nolint:gosec // a fixed name in our own directory
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && blocks.Height() > 0:
-		return nil, missing(signFile)
+		return nil, fault.New(fault.Broken, "chain.file-missing",
+			"The ledger's directory holds blocks, but its file of what the validator signed last is missing.").
+			WithHint("Do not put back an older copy. Begin with an empty directory: the blocks come from the other members.")
 	case errors.Is(err, fs.ErrNotExist):
 		s.blank = true
 		s.file.LastSignState.Save()
-		return s, syncDir(dir)
+		return s, nil
 	case err != nil:
 		return nil, fmt.Errorf("reading what the validator signed last: %w", err)
 	}
@@ -89,9 +107,9 @@ func openSigner(dir string, key ed25519.PrivateKey, blocks *store.BlockStore) (*
 	return s, s.notOlder(blocks)
 }
 
-func (s *signer) notOlder(blocks *store.BlockStore) error {
-	address := s.address()
-	for height := blocks.Height(); height > max(blocks.Base()-1, blocks.Height()-caution); height-- {
+func (s *Signer) notOlder(blocks *store.BlockStore) error {
+	address := s.Address()
+	for height := blocks.Height(); height > max(blocks.Base()-1, blocks.Height()-Caution); height-- {
 		commit := blocks.LoadSeenCommit(height)
 		if commit == nil || s.file.LastSignState.Height >= height {
 			continue
@@ -108,10 +126,18 @@ func (s *signer) notOlder(blocks *store.BlockStore) error {
 	return nil
 }
 
-func (s *signer) address() types.Address { return s.file.GetAddress() }
+// Address returns the validator's address.
+func (s *Signer) Address() types.Address { return s.file.GetAddress() }
 
-// witness is told who signed a height. It returns an error when it is certain that another process uses the key.
-func (s *signer) witness(height int64, signed, live bool) error {
+// Last returns the height at which it signed last.
+func (s *Signer) Last() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file.LastSignState.Height
+}
+
+// Witness is told whether this key signed a height, and whether this node took part in the block that says so. It returns an error when it is certain that another process uses the key.
+func (s *Signer) Witness(height int64, signed, live bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !signed || s.blank || s.file.LastSignState.Height >= height {
@@ -129,9 +155,9 @@ func (s *signer) witness(height int64, signed, live bool) error {
 
 // settle finds out, once, where a signer with an empty file may begin. It holds up consensus until enough members are
 // heard, without whom nothing would be decided; but not when this node only has to catch up.
-func (s *signer) settle(height int64) error {
+func (s *Signer) settle(height int64) error {
 	for s.blank {
-		heard, ahead, total := s.poll(height)
+		heard, ahead, total := s.rules.Poll(height)
 		switch {
 		case 3*ahead > total:
 			return fmt.Errorf("not signing block %d: the others have it", height)
@@ -140,16 +166,16 @@ func (s *signer) settle(height int64) error {
 		}
 		select {
 		case <-time.After(askEvery):
-		case <-s.done:
-			return ErrClosed
+		case <-s.rules.Done:
+			return errDone
 		}
 	}
 	return nil
 }
 
-func (s *signer) begin(height int64) error {
+func (s *Signer) begin(height int64) error {
 	s.blank = false
-	if height == 1 || s.recover {
+	if height == 1 || s.rules.Recover {
 		return nil
 	}
 	last := &s.file.LastSignState
@@ -158,22 +184,22 @@ func (s *signer) begin(height int64) error {
 	return nil
 }
 
-func (s *signer) ready(height int64) error {
+func (s *Signer) ready(height int64) error {
 	if err := s.settle(height); err != nil {
 		return err
 	}
-	if s.stranger > 0 && height-s.stranger <= caution {
+	if s.stranger > 0 && height-s.stranger <= Caution {
 		return fmt.Errorf("block %d was signed with this key elsewhere: not signing before block %d",
-			s.stranger, s.stranger+caution+1)
+			s.stranger, s.stranger+Caution+1)
 	}
 	return nil
 }
 
 // GetPubKey returns the validator's public key.
-func (s *signer) GetPubKey() (cmtcrypto.PubKey, error) { return s.file.GetPubKey() }
+func (s *Signer) GetPubKey() (cmtcrypto.PubKey, error) { return s.file.GetPubKey() }
 
 // SignVote signs a vote.
-func (s *signer) SignVote(chain string, vote *cmtproto.Vote) error {
+func (s *Signer) SignVote(chain string, vote *cmtproto.Vote) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(vote.Height); err != nil {
@@ -183,7 +209,7 @@ func (s *signer) SignVote(chain string, vote *cmtproto.Vote) error {
 }
 
 // SignProposal signs a proposal.
-func (s *signer) SignProposal(chain string, proposal *cmtproto.Proposal) error {
+func (s *Signer) SignProposal(chain string, proposal *cmtproto.Proposal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(proposal.Height); err != nil {
