@@ -1,17 +1,21 @@
 package node
 
 import (
-	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"cairn/ledger/machine"
 	"cairn/ledger/member"
 	"cairn/node/fault"
 	"cairn/node/identity"
@@ -45,37 +49,59 @@ type PeerConfig struct {
 	Address string `toml:"address"` // host:port
 }
 
-// ReadConfig reads and checks a configuration file. Every problem that it
-// finds is in the error, one a line.
+// defaults are what holds for the keys that a file leaves out.
+func defaults() Config {
+	return Config{KMS: "file:kek.key", ReserveMB: 256, LogLevel: "info", Data: "data", Keys: "keys", Genesis: "genesis.json"}
+}
+
+// maxConfig is the largest configuration file that is read, in bytes.
+const maxConfig = 1 << 20
+
+// ReadConfig reads and checks a configuration file. Everything that is wrong
+// with it is in the error's text, one a line, with the line in the file.
 func ReadConfig(path string) (Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := readConfigFile(path)
 	if err != nil {
-		return Config{}, fault.Wrap(fault.Invalid, "config", "the configuration file cannot be read", err).
-			WithHint("`cairn init --dir DIR` makes a new hospital with one")
+		return Config{}, err
 	}
-	cfg := Config{KMS: "file:kek.key", ReserveMB: 256, LogLevel: "info", Data: "data", Keys: "keys", Genesis: "genesis.json"}
-	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
-	if err := dec.Decode(&cfg); err != nil {
-		return Config{}, fault.Wrap(fault.Invalid, "config", "the configuration file "+path+" is not valid", explainTOML(err)).
-			WithHint("`cairn config check --help` lists the keys")
+	cfg := defaults()
+	if problems := decodeConfig(data, &cfg); len(problems) > 0 {
+		return Config{}, fault.New(fault.Invalid, "config", configText(path, problems)).
+			WithHint("`cairn config check --help` lists the keys and what they mean")
 	}
 	cfg.resolve(filepath.Dir(path))
-	if err := cfg.Validate(); err != nil {
-		return Config{}, fault.Wrap(fault.Invalid, "config", "the configuration file "+path+" is not valid", err)
-	}
 	return cfg, nil
 }
 
-func explainTOML(err error) error {
-	var missing *toml.StrictMissingError
-	var wrong *toml.DecodeError
+func readConfigFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
 	switch {
-	case errors.As(err, &missing):
-		return errors.New("unknown keys:\n" + missing.String())
-	case errors.As(err, &wrong):
-		return errors.New("\n" + wrong.String())
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.New(fault.NotFound, "config", "there is no configuration file "+path).
+			WithHint("`cairn init --dir DIR` makes a new hospital with one: DIR/cairn.toml")
+	case err == nil && info.IsDir():
+		return nil, fault.New(fault.Invalid, "config", path+" is a directory, not a configuration file").
+			WithHint("name the file in it: " + filepath.Join(path, "cairn.toml"))
+	case err == nil && info.Size() > maxConfig:
+		return nil, fault.New(fault.TooLarge, "config", fmt.Sprintf("%s has %d bytes: this is no configuration file", path, info.Size()))
 	}
-	return err
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, "config", "the configuration file "+path+" cannot be read", err)
+	}
+	return data, nil
+}
+
+func configText(path string, problems []problem) string {
+	if len(problems) == 1 {
+		return "the configuration file " + path + " is not valid: " + problems[0].String()
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%d things are wrong in the configuration file %s:", len(problems), path)
+	for _, p := range problems {
+		out.WriteString("\n  " + p.String())
+	}
+	return out.String()
 }
 
 func (c *Config) resolve(base string) {
@@ -93,27 +119,90 @@ func (c *Config) resolve(base string) {
 // Validate reports every rule that the configuration breaks.
 func (c Config) Validate() error {
 	var errs []error
-	add := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	add(member.ValidID(c.Member), "member: %q is not a member id (lower case letters, digits, hyphens)", c.Member)
-	for key, value := range map[string]string{"listen": c.Listen, "p2p": c.P2P} {
-		_, _, err := net.SplitHostPort(value)
-		add(err == nil, "%s: %q is not host:port", key, value)
-	}
-	u, err := url.Parse(c.URL)
-	add(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Path == "", "url: %q is not http(s)://host[:port]", c.URL)
-	add((c.TLSCert == "") == (c.TLSKey == ""), "tls_cert and tls_key go together")
-	add(c.TLSCert != "" || loopback(c.Listen), "listen: %q is reachable from other machines, so tls_cert and tls_key are needed", c.Listen)
-	add(c.ReserveMB >= 16, "reserve_mb: at least 16")
-	add(strings.Contains(" debug info warn error ", " "+c.LogLevel+" "), "log_level: %q is not debug, info, warn or error", c.LogLevel)
-	for i, p := range c.Peers {
-		_, _, err := net.SplitHostPort(p.Address)
-		add(err == nil && len(p.ID) == 40 && member.ValidID(p.Member), "peer %d: needs member, id (40 hex digits) and address (host:port)", i+1)
+	for _, p := range c.problems() {
+		errs = append(errs, errors.New(p.String()))
 	}
 	return errors.Join(errs...)
+}
+
+// maxReserveMB is a million terabytes, so that the same in bytes is an int64.
+const maxReserveMB = 1 << 40
+
+// problems returns the rules that the values break, without lines.
+func (c Config) problems() []problem {
+	var out []problem
+	add := func(ok bool, key, format string, args ...any) {
+		if !ok {
+			out = append(out, problem{key: key, text: fmt.Sprintf(format, args...)})
+		}
+	}
+	need := func(key, value string, ok bool, format string, args ...any) {
+		add(value != "", key, "is missing")
+		add(value == "" || ok, key, format, args...)
+	}
+	need("member", c.Member, member.ValidID(c.Member), "%q is not a member id (lower case letters, digits, hyphens)", c.Member)
+	need("genesis", c.Genesis, true, "")
+	need("data", c.Data, true, "")
+	need("keys", c.Keys, true, "")
+	need("listen", c.Listen, hostPort(c.Listen), "%q is not host:port", c.Listen)
+	need("p2p", c.P2P, hostPort(c.P2P), "%q is not host:port", c.P2P)
+	add(c.P2P == "" || c.P2P != c.Listen, "p2p", "%q is what listen says already", c.P2P)
+	need("url", c.URL, rootURL(c.URL), "%q is not http(s)://host[:port]", c.URL)
+	add((c.TLSCert == "") == (c.TLSKey == ""), "tls_cert", "goes together with tls_key")
+	add(!hostPort(c.Listen) || c.TLSCert != "" || loopback(c.Listen), "listen",
+		"%q is reachable from other machines, so tls_cert and tls_key are needed", c.Listen)
+	add(c.ReserveMB >= 16, "reserve_mb", "%d is less than 16", c.ReserveMB)
+	add(c.ReserveMB <= maxReserveMB, "reserve_mb", "%d is more than any disk has", c.ReserveMB)
+	add(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log_level", "%q is not debug, info, warn or error", c.LogLevel)
+	for i, p := range c.Peers {
+		key := fmt.Sprintf("peer %d: ", i+1)
+		need(key+"member", p.Member, member.ValidID(p.Member) && p.Member != c.Member, "%q is not the id of another member", p.Member)
+		need(key+"id", p.ID, nodeID(p.ID), "%q is not 40 hexadecimal digits", p.ID)
+		need(key+"address", p.Address, hostPort(p.Address), "%q is not host:port", p.Address)
+	}
+	return append(out, c.clientProblems()...)
+}
+
+// clientProblems returns what is wrong with the registered software.
+func (c Config) clientProblems() (out []problem) {
+	seen := make(map[string]bool)
+	add := func(ok bool, key, format string, args ...any) {
+		if !ok {
+			out = append(out, problem{key: key, text: fmt.Sprintf(format, args...)})
+		}
+	}
+	for i, client := range c.Clients {
+		key := fmt.Sprintf("client %d: ", i+1)
+		add(client.ID != "", key+"id", "is missing")
+		add(client.ID == "" || !seen[client.ID], key+"id", "%q is the id of another client already", client.ID)
+		add(client.PublicKey != "", key+"public_key", "is missing")
+		for _, r := range client.Rights {
+			add(slices.Contains(rights, r), key+"rights", "%q is not records, invite or operate", r)
+		}
+		seen[client.ID] = true
+	}
+	return out
+}
+
+var rights = []identity.Right{identity.RightRecords, identity.RightInvite, identity.RightOperate}
+
+// hostPort reports whether an address is a host, or nothing for all, and a
+// port number.
+func hostPort(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil && n > 0
+}
+
+func rootURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.User == nil
+}
+
+// nodeID reports whether s is what chain.NodeID returns for some key.
+func nodeID(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == 20
 }
 
 func loopback(address string) bool {
@@ -123,6 +212,25 @@ func loopback(address string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Belongs refuses a configuration whose member or peers are not in the genesis.
+func (c Config) Belongs(g machine.Genesis) error {
+	var ids []string
+	for _, m := range g.Members {
+		ids = append(ids, m.ID)
+	}
+	wanted := []string{c.Member}
+	for _, p := range c.Peers {
+		wanted = append(wanted, p.Member)
+	}
+	for _, id := range wanted {
+		if !slices.Contains(ids, id) {
+			return fault.New(fault.Invalid, "not-a-member", fmt.Sprintf("%q is not a member of the network in %s", id, c.Genesis)).
+				WithHint("its members are " + strings.Join(ids, ", ") + ": check member, genesis and [[peer]] in the configuration")
+		}
+	}
+	return nil
 }
 
 // Encode returns the configuration as a commented TOML file.

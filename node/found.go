@@ -8,9 +8,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"cairn/ledger/machine"
@@ -26,8 +29,9 @@ import (
 type Founder struct {
 	ID, Name string
 	Dir      string // its directory: configuration, keys, data
-	Listen   string // host:port of the FHIR endpoint
+	Listen   string // host:port of the FHIR endpoint, on this machine only
 	P2P      string // host:port for the other nodes
+	URL      string // how others reach the FHIR endpoint's host; "" for http at Listen
 }
 
 // Defaults of the parameters that a consortium is founded with.
@@ -35,14 +39,31 @@ var defaultParams = machine.Params{GraceMillis: 60 * 60 * 1000, SkewMillis: 60_0
 
 // Found makes a consortium of hospitals on this machine: for each its
 // directory with fresh keys, a configuration file, the genesis and the trust
-// file `network.json`. It writes nothing if one of the directories is in use.
-func Found(name string, founders []Founder) error {
-	for _, f := range founders {
-		if entries, err := os.ReadDir(f.Dir); err == nil && len(entries) > 0 {
-			return fault.New(fault.Conflict, "dir-in-use", "the directory "+f.Dir+" is not empty").
-				WithHint("choose another with --dir, or start what is there with `cairn serve --config " + filepath.Join(f.Dir, "cairn.toml") + "`")
-		}
+// file `network.json`. It writes nothing if one of the directories is in use,
+// and takes back what it wrote if it cannot finish.
+func Found(name string, founders []Founder) (err error) {
+	if err := checkFounders(founders); err != nil {
+		return err
 	}
+	var undo []string
+	for _, f := range founders {
+		made, err := f.unused()
+		if err != nil {
+			return err
+		}
+		undo = append(undo, made)
+	}
+	defer func() {
+		if err != nil {
+			for i, made := range undo {
+				err = errors.Join(err, founders[i].remove(made))
+			}
+		}
+	}()
+	return found(name, founders)
+}
+
+func found(name string, founders []Founder) error {
 	g := machine.Genesis{Name: name, Time: time.Now().UnixMilli(), Params: defaultParams}
 	peers := make([]PeerConfig, len(founders))
 	for i, f := range founders {
@@ -62,6 +83,75 @@ func Found(name string, founders []Founder) error {
 		}
 	}
 	return nil
+}
+
+// checkFounders refuses what would found hospitals whose nodes cannot run.
+func checkFounders(founders []Founder) error {
+	taken := make(map[string]bool)
+	for _, f := range founders {
+		if strings.TrimSpace(f.Name) == "" {
+			return fault.New(fault.Invalid, "name", "a hospital needs a name: patients read it")
+		}
+		if f.URL != "" && !rootURL(f.URL) {
+			return fault.New(fault.Invalid, "url", fmt.Sprintf("the URL %q is not http(s)://host[:port]", f.URL))
+		}
+		for _, address := range []string{f.Listen, f.P2P} {
+			switch {
+			case !hostPort(address):
+				return fault.New(fault.Invalid, "address", fmt.Sprintf("the address %q is not host:port with a port between 1 and 65535", address))
+			case taken[address]:
+				return fault.New(fault.Invalid, "address", fmt.Sprintf("the address %s is given twice", address)).
+					WithHint("the FHIR endpoint and the ledger's address need a port each, at every hospital")
+			}
+			taken[address] = true
+		}
+		if !loopback(f.Listen) {
+			return fault.New(fault.Invalid, "address", fmt.Sprintf("the address %s is reachable from other machines, and a new hospital has no certificate for https", f.Listen)).
+				WithHint("found it at an address of this machine (127.0.0.1:PORT) and say with --url how others reach it; then put an https proxy in front, or set listen, tls_cert and tls_key in cairn.toml")
+		}
+	}
+	return nil
+}
+
+// unused refuses a directory in which something is already. It returns the
+// topmost directory that founding will make, or "" if all are there.
+func (f Founder) unused() (made string, err error) {
+	entries, err := os.ReadDir(f.Dir)
+	switch {
+	case err == nil && len(entries) > 0:
+		e := fault.New(fault.Conflict, "dir-in-use", "the directory "+f.Dir+" is not empty")
+		if config := filepath.Join(f.Dir, "cairn.toml"); exists(config) {
+			return "", e.WithHint("choose another with --dir, or start the hospital that is there: cairn serve --config " + config)
+		}
+		return "", e.WithHint("choose another with --dir; nothing was written")
+	case err == nil:
+		return "", nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fault.Wrap(fault.Invalid, "dir", f.Dir+" cannot be the hospital's directory", err)
+	}
+	made = f.Dir
+	for up := filepath.Dir(made); !exists(up); up = filepath.Dir(up) {
+		made = up
+	}
+	return made, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// remove takes back what founding wrote for a hospital: the directory that it
+// made, or what is in one that was there and empty.
+func (f Founder) remove(made string) error {
+	if made != "" {
+		return os.RemoveAll(made)
+	}
+	var errs []error
+	for _, name := range []string{"keys", "genesis.json", "network.json", "cairn.toml"} {
+		errs = append(errs, os.RemoveAll(filepath.Join(f.Dir, name)))
+	}
+	return errors.Join(errs...)
 }
 
 // member makes the founder's keys and returns its entry in the member book.
@@ -93,9 +183,16 @@ func (f Founder) member() (member.Member, PeerConfig, error) {
 // localhost, since a passkey cannot be bound to an IP address (WebAuthn Level
 // 2, 5.1.2).
 func (f Founder) url() (root, host string, err error) {
+	if f.URL != "" {
+		u, err := url.Parse(f.URL)
+		if err != nil {
+			return "", "", fmt.Errorf("reading the URL of %s: %w", f.ID, err)
+		}
+		return f.URL, u.Hostname(), nil
+	}
 	host, port, err := net.SplitHostPort(f.Listen)
 	if err != nil {
-		return "", "", fault.Wrap(fault.Invalid, "listen", "the address "+f.Listen+" is not host:port", err)
+		return "", "", fmt.Errorf("reading the address of %s: %w", f.ID, err)
 	}
 	if loopback(f.Listen) {
 		host = "localhost"

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strings"
 
 	"cairn/ledger/machine"
 	"cairn/ledger/member"
@@ -66,12 +69,15 @@ func EncodeGenesis(g machine.Genesis) ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// ReadGenesis reads a founding file. Unknown members of it are errors.
+// ReadGenesis reads a founding file. It must be as EncodeGenesis writes it.
 func ReadGenesis(path string) (machine.Genesis, error) {
 	data, err := os.ReadFile(path)
-	if err != nil {
-		return machine.Genesis{}, fault.Wrap(fault.Invalid, "genesis", "the genesis file cannot be read", err).
+	if errors.Is(err, fs.ErrNotExist) {
+		return machine.Genesis{}, fault.New(fault.Invalid, "genesis", "the genesis file "+path+" is missing").
 			WithHint("copy genesis.json from another hospital of the consortium")
+	}
+	if err != nil {
+		return machine.Genesis{}, fault.Wrap(fault.Invalid, "genesis", "the genesis file "+path+" cannot be read", err)
 	}
 	g, err := DecodeGenesis(data)
 	if err != nil {
@@ -87,7 +93,7 @@ func DecodeGenesis(data []byte) (machine.Genesis, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&f); err != nil {
-		return machine.Genesis{}, err
+		return machine.Genesis{}, explainJSON(err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return machine.Genesis{}, fmt.Errorf("something follows the end")
@@ -104,7 +110,27 @@ func DecodeGenesis(data []byte) (machine.Genesis, error) {
 		}
 		g.Members = append(g.Members, decoded)
 	}
-	return g, g.Validate()
+	if err := g.Validate(); err != nil {
+		return machine.Genesis{}, err
+	}
+	if again, err := EncodeGenesis(g); err != nil || !bytes.Equal(again, data) {
+		return machine.Genesis{}, errors.New("it does not have the one form in which a genesis is written")
+	}
+	return g, nil
+}
+
+// explainJSON says in words what the decoder says in terms of Go.
+func explainJSON(err error) error {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it is cut off")
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s is a %s", kind.Field, kind.Value)
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }
 
 func (m memberFile) decode() (member.Member, error) {
@@ -130,4 +156,14 @@ func useOf(name string) (member.Use, error) {
 		}
 	}
 	return 0, fmt.Errorf("unknown use %q", name)
+}
+
+// founded returns the key that the genesis gives a member for a use.
+func founded(g machine.Genesis, id string, use member.Use) (member.Key, bool) {
+	for _, m := range g.Members {
+		if m.ID == id {
+			return m.KeyAt(use, 1)
+		}
+	}
+	return member.Key{}, false
 }

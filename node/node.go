@@ -4,18 +4,21 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"cairn/ledger/calendar"
 	"cairn/ledger/machine"
+	"cairn/ledger/member"
 	"cairn/ledger/seal"
 	"cairn/node/bundle"
 	"cairn/node/chain"
@@ -84,6 +87,9 @@ func (n *Node) openCellar(ctx context.Context) (err error) {
 	if n.Trust, err = Trust(n.Genesis); err != nil {
 		return fmt.Errorf("making the trust file: %w", err)
 	}
+	if err := n.Config.Belongs(n.Genesis); err != nil {
+		return err
+	}
 	if n.ring, err = keys.Open(ctx, n.Config.Keys, n.Config.KMS); err != nil {
 		return err
 	}
@@ -99,21 +105,24 @@ func (n *Node) openCellar(ctx context.Context) (err error) {
 }
 
 // claim writes the member and network into a new store and refuses one that
-// belongs to another.
+// belongs to another. It writes nothing into one that is its own, so that it
+// opens on a full disk too.
 func (n *Node) claim(ctx context.Context) error {
 	id := n.Genesis.ID()
 	owner := append([]byte(n.Config.Member+"@"), id[:]...)
-	return n.store.Update(ctx, func(tx *store.Tx) error {
-		have, err := tx.Meta("owner")
-		if fault.Is(err, fault.NotFound) || err == nil && have == nil {
-			return tx.SetMeta("owner", owner)
-		}
-		if err == nil && string(have) != string(owner) {
-			err = fault.New(fault.Conflict, "other-owner", "the data directory "+n.Config.Data+" belongs to another hospital or network").
-				WithHint("check member, genesis and data in the configuration")
-		}
+	var have []byte
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		have, err = v.Meta("owner")
 		return err
 	})
+	if fault.Is(err, fault.NotFound) || err == nil && have == nil {
+		return n.store.Update(ctx, func(tx *store.Tx) error { return tx.SetMeta("owner", owner) })
+	}
+	if err == nil && string(have) != string(owner) {
+		err = fault.New(fault.Conflict, "other-owner", "the data directory "+n.Config.Data+" belongs to another hospital or network").
+			WithHint("check member, genesis and data in the configuration")
+	}
+	return err
 }
 
 // openChain opens the replica of the ledger.
@@ -122,11 +131,39 @@ func (n *Node) openChain(context.Context) (err error) {
 	for i, p := range n.Config.Peers {
 		peers[i] = chain.Peer{Member: p.Member, ID: p.ID, Addr: p.Address}
 	}
+	atFirst := func(use member.Use) (member.Key, bool) { return founded(n.Genesis, n.Config.Member, use) }
+	if err := n.ownsKeys(atFirst, member.UseValidator); err != nil {
+		return err
+	}
 	n.Chain, err = chain.Open(chain.Config{
 		Dir: filepath.Join(n.Config.Data, "ledger"), Listen: n.Config.P2P, Peers: peers, Genesis: n.Genesis, Member: n.Config.Member,
 		ValidatorKey: n.ring.Validator(), NodeKey: n.ring.Peer(), Logger: n.Log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	inForce := func(use member.Use) (member.Key, bool) { return n.Chain.Key(n.Config.Member, use) }
+	return n.ownsKeys(inForce, member.UseSeal, member.UseCosign, member.UseClient)
+}
+
+// ownsKeys refuses private keys that are not those of this member's public
+// ones: with them, everything that this node signs would be refused elsewhere.
+func (n *Node) ownsKeys(public func(member.Use) (member.Key, bool), uses ...member.Use) error {
+	have, err := n.ring.Public()
+	if err != nil {
+		return err
+	}
+	for _, k := range have {
+		if !slices.Contains(uses, k.Use) {
+			continue
+		}
+		if want, found := public(k.Use); !found || !bytes.Equal(want.Public, k.Public) {
+			return fault.New(fault.Conflict, "other-key", fmt.Sprintf("the key file %s is not that of member %q of this network",
+				filepath.Join(n.Config.Keys, k.Use.String()+".pem"), n.Config.Member)).
+				WithHint("restore it from this hospital's key backup, or check keys, member and genesis in the configuration")
+		}
+	}
+	return nil
 }
 
 // openStations sets up log, beat, identity, gate and vault.

@@ -158,7 +158,8 @@ func (r *Ring) Wrap(ctx context.Context, key []byte) ([]byte, error) {
 func (r *Ring) Unwrap(ctx context.Context, wrapped []byte) ([]byte, error) {
 	key, err := r.keeper.Decrypt(ctx, wrapped)
 	if err != nil {
-		return nil, fault.Wrap(fault.Broken, "kms", "a data key does not open with this hospital's key-encryption key", err)
+		return nil, fault.Wrap(fault.Broken, "kms", "a data key does not open with this hospital's key-encryption key", err).
+			WithHint("restore the key-encryption key from your key backup (kek.key, unless kms in the configuration says otherwise)")
 	}
 	return key, nil
 }
@@ -211,11 +212,11 @@ func readPEM[K any](path string) (key K, err error) {
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return key, bad(path, err)
+		return key, bad(path, errors.New("what is in it is not a private key"))
 	}
 	key, ok := parsed.(K)
 	if !ok {
-		return key, bad(path, fmt.Errorf("holds a %T", parsed))
+		return key, bad(path, errors.New("it holds a key of another kind"))
 	}
 	return key, nil
 }
@@ -223,16 +224,19 @@ func readPEM[K any](path string) (key K, err error) {
 // readPrivate reads a key file and refuses one that others may read.
 func readPrivate(path string) ([]byte, error) {
 	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, bad(path, errors.New("not a file"))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Wrap(fault.Broken, "key-missing", "the key file "+path+" is missing", err).
+		return nil, fault.New(fault.Broken, "key-missing", "the key file "+path+" is missing").
 			WithHint("restore it from your key backup; `cairn init` makes new keys only for a new hospital")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fault.New(fault.Broken, "key-exposed", "the key file "+path+" can be read by others").
-			WithHint("chmod 600 " + path)
+		return nil, fault.New(fault.Broken, "key-exposed", "the key file "+path+" can be read by other users of this machine").
+			WithHint("chmod 600 " + path + "; if somebody may have read it, the hospital needs a new key")
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
