@@ -192,7 +192,7 @@ func (n *Node) openDesks(context.Context) (err error) {
 	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	g := gate.New(home, n.store, n.chest, n.journal, n.Chain)
 	n.Records = record.New(g, n.vault, n.journal, n.store)
-	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, g, n.journal, n.store, n.Chain, n.beat)
+	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, g, n.journal, n.store, n.Chain, n.beat, n.Log)
 	n.Patients = patient.New(home, n.Door, n.journal, n.store)
 	n.Exchange = exchange.New(g, n.journal, n.store, peer.New(home, n.ring.Client(), client), n.Chain)
 	if n.Witness, err = witness.New(home, n.Trust, n.Chain, n.ring.Cosign(), client); err != nil {
@@ -217,7 +217,7 @@ func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return n.beat.Run(ctx) })
-	group.Go(func() error { return n.Grants.Watch(ctx) })
+	group.Go(func() error { n.Grants.Watch(ctx); return nil })
 	group.Go(func() error { n.Witness.Run(ctx, gatherEvery); return nil })
 	group.Go(func() error { return serve(ctx) })
 	group.Go(func() error {

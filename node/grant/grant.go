@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"cairn/consent/slip"
@@ -42,12 +43,13 @@ type Desk struct {
 	store   *store.Store
 	chain   Chain
 	beat    Beat
+	log     *slog.Logger
 	active  watchlist
 }
 
 // New makes the desk of the member home on a network.
-func New(home string, network [32]byte, door *identity.Door, g *gate.Gate, j *evidence.Journal, st *store.Store, chain Chain, beat Beat) *Desk {
-	return &Desk{home: home, network: network, door: door, gate: g, journal: j, store: st, chain: chain, beat: beat}
+func New(home string, network [32]byte, door *identity.Door, g *gate.Gate, j *evidence.Journal, st *store.Store, chain Chain, beat Beat, log *slog.Logger) *Desk {
+	return &Desk{home: home, network: network, door: door, gate: g, journal: j, store: st, chain: chain, beat: beat, log: log}
 }
 
 // markWait bounds how long a caller waits for the ledger.

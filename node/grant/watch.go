@@ -2,8 +2,11 @@ package grant
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"time"
 
 	"cairn/node/store"
 	"cairn/proof"
@@ -18,7 +21,7 @@ type watched struct {
 // watchlist is the active slips of this hospital.
 type watchlist struct {
 	mu   sync.Mutex
-	list map[[32]byte]watched // by stop image
+	list map[[32]byte]watched // by commitment: several slips may share a stop image
 }
 
 func (w *watchlist) add(s watched) {
@@ -27,7 +30,7 @@ func (w *watchlist) add(s watched) {
 	if w.list == nil {
 		w.list = make(map[[32]byte]watched)
 	}
-	w.list[s.stop] = s
+	w.list[s.commitment] = s
 }
 
 // stopped takes the slips off the list whose stop mark stands.
@@ -35,19 +38,49 @@ func (w *watchlist) stopped(present func([32]byte) bool) []watched {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []watched
-	for image, s := range w.list {
-		if present(image) {
+	for commitment, s := range w.list {
+		if present(s.stop) {
 			out = append(out, s)
-			delete(w.list, image)
+			delete(w.list, commitment)
 		}
 	}
 	return out
 }
 
+// retryAfter is how long a stop waits that could not be noted, as on a full
+// disk, before it is tried again.
+const retryAfter = 5 * time.Second
+
 // Watch writes an event into the patient's log when one of her slips is
-// stopped, until ctx ends. The stop itself needs no watcher: the gate looks the
-// mark up at every decision.
-func (d *Desk) Watch(ctx context.Context) error {
+// stopped, until ctx ends; what cannot be written now is written later. The
+// stop itself needs no watcher: the gate looks the mark up at every decision.
+func (d *Desk) Watch(ctx context.Context) {
+	loaded := false
+	for {
+		changed := d.chain.Changed()
+		var err error
+		if !loaded {
+			err = d.load(ctx)
+			loaded = err == nil
+		}
+		err = errors.Join(err, d.noteStopped(ctx))
+		var retry <-chan time.Time
+		if err != nil && ctx.Err() == nil {
+			d.log.LogAttrs(ctx, slog.LevelError, "stopped consents could not be noted yet", slog.Any("cause", err))
+			retry = time.After(retryAfter)
+			changed = nil // not at every block
+		}
+		select {
+		case <-changed:
+		case <-retry:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// load puts the active slips of the store on the watchlist.
+func (d *Desk) load(ctx context.Context) error {
 	err := d.store.View(ctx, func(v *store.View) error {
 		return v.EachSlip(stateActive, func(s *store.Slip) error {
 			d.active.add(watched{s.Commitment, s.Stop, s.Subject, s.Grantee})
@@ -57,19 +90,23 @@ func (d *Desk) Watch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading active consents: %w", err)
 	}
-	for {
-		changed := d.chain.Changed()
-		for _, s := range d.active.stopped(func(image [32]byte) bool { _, ok := d.chain.Mark(image); return ok }) {
-			if err := d.note(ctx, s); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil
+	return nil
+}
+
+// noteStopped notes every slip that is stopped by now. A slip that cannot be
+// noted goes back on the list.
+func (d *Desk) noteStopped(ctx context.Context) error {
+	var errs []error
+	for _, s := range d.active.stopped(func(image [32]byte) bool { _, ok := d.chain.Mark(image); return ok }) {
+		if err := d.note(ctx, s); err != nil {
+			d.active.add(s)
+			errs = append(errs, err)
 		}
 	}
+	if len(errs) > 0 {
+		return fmt.Errorf("%d stops wait: %w", len(errs), errs[0])
+	}
+	return nil
 }
 
 func (d *Desk) note(ctx context.Context, s watched) error {
