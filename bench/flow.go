@@ -87,6 +87,7 @@ func (r *runner) drive(ctx context.Context, f flow) (err error) {
 	}
 	figure := more(f.scenario, f.name, t.rate(), f.unit, f.target).of(f.limit(r.report.Limits, r.Clients))
 	figure.Median, figure.Share, figure.Latency = median(t.perSecond), share, &Latency{half, quantiles(times)}
+	figure.Cost = share.Hospital / t.rate() * 1e6
 	if f.note != nil {
 		figure.Note = f.note(t)
 	}

@@ -24,6 +24,7 @@ type Figure struct {
 	Latency *Latency   `json:"latency,omitempty"`
 	Times   *Quantiles `json:"times,omitempty"` // where the value is one of these
 	Share   *Share     `json:"processor,omitempty"`
+	Cost    float64    `json:"processor_us_each,omitempty"` // of the hospital, for each thing done: it varies less than the rate when others use the machine
 	Note    string     `json:"note,omitempty"`
 }
 
@@ -116,5 +117,5 @@ func (r *Report) Print(w io.Writer) {
 	for _, f := range r.Figures {
 		f.detail(w)
 	}
-	fmt.Fprintf(w, "\n%d figures in %.0f s; %d miss their target.\n", len(r.Figures), r.Took, r.Missed())
+	fmt.Fprintf(w, "\n%d figures in %.0f s; %d of them miss their target.\n", len(r.Figures), r.Took, r.Missed())
 }

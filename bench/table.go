@@ -93,6 +93,9 @@ func (f Figure) detail(w io.Writer) {
 	if s := f.Share; s != nil {
 		parts = append(parts, fmt.Sprintf("cores: hospital %.2f, other hospitals %.2f, this generator %.2f", s.Hospital, s.Hospitals, s.Generator))
 	}
+	if f.Cost > 0 {
+		parts = append(parts, fmt.Sprintf("processor time of the hospital: %s us for each", number(f.Cost)))
+	}
 	if f.Note != "" {
 		parts = append(parts, f.Note)
 	}

@@ -1,0 +1,40 @@
+package bench
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func TestParseStat(t *testing.T) {
+	got, err := parseStat([]byte("42 (a (b) c) S 1 42 42 0 -1 4194560 900 0 0 0 123 45 0 0 20 0 12 0 100 1 2 3\n"))
+	if err != nil || got != 1680*time.Millisecond {
+		t.Errorf("got %v, %v; want 1.68 s", got, err)
+	}
+	for _, wrong := range []string{"", "42 (x) S 1", "42 (x) S 1 42 42 0 -1 4194560 900 0 0 0 a 45 0 0\n"} {
+		if _, err := parseStat([]byte(wrong)); err == nil {
+			t.Errorf("%q was taken", wrong)
+		}
+	}
+}
+
+func TestMemoryOfThisProcess(t *testing.T) {
+	now, peak, err := memory(os.Getpid())
+	if err != nil || now < 1<<20 || peak < now/2 {
+		t.Errorf("resident %d, peak %d, %v", now, peak, err)
+	}
+}
+
+func TestMeterSeesWhoWorks(t *testing.T) {
+	m, err := startMeter(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for begin := time.Now(); time.Since(begin) < 200*time.Millisecond; {
+		_ = begin.String()
+	}
+	s, err := m.stop()
+	if err != nil || s.Generator <= 0 || s.Hospital <= 0 || s.Hospitals != 0 {
+		t.Errorf("shares %+v, %v", s, err)
+	}
+}
