@@ -61,6 +61,7 @@ type Node struct {
 	store   *store.Store
 	journal *evidence.Journal
 	vault   *vault.Vault
+	gate    *gate.Gate
 	beat    *evidence.Beat
 	started time.Time
 }
@@ -190,11 +191,11 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 func (n *Node) openDesks(context.Context) (err error) {
 	home := n.Config.Member
 	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	g := gate.New(home, n.store, n.chest, n.journal, n.Chain)
-	n.Records = record.New(g, n.vault, n.journal, n.store)
-	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, g, n.journal, n.store, n.Chain, n.beat, n.Log)
+	n.gate = gate.New(home, n.store, n.chest, n.journal, n.Chain)
+	n.Records = record.New(n.gate, n.vault, n.journal, n.store)
+	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Log)
 	n.Patients = patient.New(home, n.Door, n.journal, n.store)
-	n.Exchange = exchange.New(g, n.journal, n.store, peer.New(home, n.ring.Client(), client), n.Chain)
+	n.Exchange = exchange.New(n.gate, n.journal, n.store, peer.New(home, n.ring.Client(), client), n.Chain)
 	if n.Witness, err = witness.New(home, n.Trust, n.Chain, n.ring.Cosign(), client); err != nil {
 		return err
 	}

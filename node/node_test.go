@@ -52,7 +52,7 @@ func TestNothingWithoutTicket(t *testing.T) {
 	n, _ := open(t)
 	ctx := context.Background()
 	ref := gate.Ref{Type: "Patient", ID: "1", Version: 1}
-	if _, err := n.vault.Seal(ctx, gate.Permit{}, "", ref, []byte("{}")); !fault.Is(err, fault.Refused) {
+	if _, err := n.vault.Seal(ctx, gate.Permit{}, "", ref, nil, []byte("{}")); !fault.Is(err, fault.Refused) {
 		t.Errorf("the zero Permit seals: %v", err)
 	}
 	if _, err := n.vault.Open(ctx, gate.Pass{}, ref, &store.Version{}); !fault.Is(err, fault.Refused) {

@@ -1,10 +1,12 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"reflect"
+	"math"
 
 	"cairn/fhir/resource"
 	"cairn/fhir/search"
@@ -28,7 +30,7 @@ type ScrubLine struct {
 }
 
 // Scrub re-reads and re-hashes everything: each record version with its key and
-// commitment, its facets and search row, the log with every tile and the seal,
+// commitment, its facets and search rows, the log with every tile and the seal,
 // the ledger's blocks and state. It stops at the first thing that is wrong.
 func (n *Node) Scrub(ctx context.Context, say func(ScrubLine)) error {
 	for _, stage := range []struct {
@@ -74,21 +76,41 @@ func (n *Node) scrubVersion(ctx context.Context, v *store.View, row *store.Versi
 	if err != nil {
 		return err
 	}
-	if current.Subject != row.Subject {
-		return fmt.Errorf("the tables `record` and `version` disagree about whom it is about")
+	if err := sameHead(v, current, row); err != nil {
+		return err
 	}
-	ref := gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}
-	return n.vault.Check(ctx, ref, row, func(raw []byte) error {
-		if row.Deleted || row.Version != current.Version {
-			return nil
-		}
-		return sameFacets(raw, current)
-	})
+	if row.Deleted {
+		return n.vault.Check(ctx, refOf(row), row, func([]byte) error { return nil })
+	}
+	return n.vault.Check(ctx, refOf(row), row, func(raw []byte) error { return sameIndex(v, raw, current, row) })
 }
 
-// sameFacets compares what consent filters on with the record itself: who
-// could change the one could make the other seen.
-func sameFacets(raw []byte, current store.Hit) error {
+func refOf(row *store.Version) gate.Ref {
+	return gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}
+}
+
+// sameHead compares the row of the record with that of a version of it.
+func sameHead(v *store.View, current store.Hit, row *store.Version) error {
+	if current.Subject != row.Subject {
+		return errors.New("the tables `record` and `version` disagree about whom it is about")
+	}
+	newest, err := v.Versions(row.Type, row.ID, math.MaxInt64, 1)
+	if err != nil {
+		return err
+	}
+	if newest[0].Version != current.Version {
+		return errors.New("the table `record` does not point at the newest version")
+	}
+	if row.Version == current.Version && (row.Deleted != current.Deleted || row.Updated != current.Updated) {
+		return errors.New("the tables `record` and `version` disagree about when it was stored or whether it is deleted")
+	}
+	return nil
+}
+
+// sameIndex compares what consent filters on, and what searches look at, with
+// the record itself: who could change the one could make the other seen or
+// hidden.
+func sameIndex(v *store.View, raw []byte, current store.Hit, row *store.Version) error {
 	doc, err := resource.Parse(raw, resource.Limits{})
 	if err != nil {
 		return err
@@ -97,20 +119,42 @@ func sameFacets(raw []byte, current store.Hit) error {
 	if err != nil {
 		return err
 	}
-	if index.Subject != current.Subject || !reflect.DeepEqual(normal(index.Facets), normal(current.Facets)) {
-		return fmt.Errorf("the facets in the table `record` are not those of the record")
+	facets := store.EncodeFacets(&index.Facets)
+	if index.Subject != row.Subject || !bytes.Equal(facets, row.Encoded) {
+		return errors.New("the facets beside it are not those of the record")
+	}
+	if row.Version != current.Version {
+		return nil
+	}
+	if !bytes.Equal(facets, store.EncodeFacets(&current.Facets)) {
+		return errors.New("the facets in the table `record` are not those of the record")
+	}
+	have, err := v.Index(row.Type, row.ID)
+	if err != nil {
+		return err
+	}
+	if !sameSet(index.Tokens, have.Tokens) || !sameSet(index.Dates, have.Dates) ||
+		!sameSet(index.References, have.References) || !sameSet(index.Texts, have.Texts) {
+		return errors.New("the search tables do not say what the record says")
 	}
 	return nil
 }
 
-// normal makes empty and missing lists the same.
-func normal(f search.Facets) search.Facets {
-	for _, list := range []*[]search.Coding{&f.Categories, &f.Codes, &f.Labels} {
-		if len(*list) == 0 {
-			*list = nil
-		}
+// sameSet tells whether two lists hold the same, however often and in whatever
+// order.
+func sameSet[T comparable](a, b []T) bool {
+	in := make(map[T]bool, len(a))
+	for _, x := range a {
+		in[x] = true
 	}
-	return f
+	seen := make(map[T]bool, len(b))
+	for _, x := range b {
+		if !in[x] {
+			return false
+		}
+		seen[x] = true
+	}
+	return len(in) == len(seen)
 }
 
 // scrubLog checks every entry, tile and the seal, and that every version that
@@ -129,23 +173,52 @@ func (n *Node) scrubLog(ctx context.Context, progress func(done, total uint64)) 
 func (n *Node) scrubEntry(ctx context.Context, e evidence.Opened) error {
 	switch e.Event.Kind {
 	case proof.KindRecordStored, proof.KindRecordUpdated, proof.KindRecordDeleted:
-	default:
-		return nil
+		for _, r := range e.Event.Records {
+			if err := n.scrubStored(ctx, e, r); err != nil {
+				return err
+			}
+		}
+	case proof.KindConsentReceived:
+		return n.scrubSlip(ctx, e)
 	}
-	for _, r := range e.Event.Records {
-		var row *store.Version
-		err := n.store.View(ctx, func(v *store.View) (err error) {
-			row, err = v.Version(r.Type, r.ID, r.Version)
-			return err
-		})
-		if err != nil {
-			return fault.Wrap(fault.Broken, "record-missing", fmt.Sprintf("entry %d stored %s/%s version %d, and it is not there", e.Index, r.Type, r.ID, r.Version), err)
-		}
-		have, err := vault.Commitment(row.Body)
-		if err != nil || have != r.Commitment {
-			return fault.Wrap(fault.Broken, "record-replaced", fmt.Sprintf("%s/%s version %d is not the one that entry %d stored (commitment %s)",
-				r.Type, r.ID, r.Version, e.Index, hex.EncodeToString(r.Commitment[:4])), err)
-		}
+	return nil
+}
+
+// scrubStored checks that a version is the one that an entry stored.
+func (n *Node) scrubStored(ctx context.Context, e evidence.Opened, r proof.Record) error {
+	var row *store.Version
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		row, err = v.Version(r.Type, r.ID, r.Version)
+		return err
+	})
+	if err != nil {
+		return fault.Wrap(fault.Broken, "record-missing", fmt.Sprintf("entry %d stored %s/%s version %d, and it is not there", e.Index, r.Type, r.ID, r.Version), err)
+	}
+	have, err := vault.Commitment(row.Body)
+	deleted := e.Event.Kind == proof.KindRecordDeleted
+	if err != nil || have != r.Commitment || row.Entry != e.Index || row.Updated != e.Event.Time || row.Deleted != deleted {
+		return fault.Wrap(fault.Broken, "record-replaced", fmt.Sprintf("%s/%s version %d is not the one that entry %d stored (commitment %s)",
+			r.Type, r.ID, r.Version, e.Index, hex.EncodeToString(r.Commitment[:4])), err)
+	}
+	return nil
+}
+
+// scrubSlip checks that a consent that an entry received is there and opens.
+func (n *Node) scrubSlip(ctx context.Context, e evidence.Opened) error {
+	raw, err := hex.DecodeString(e.Event.Grant)
+	if err != nil || len(raw) != 32 {
+		return fault.Wrap(fault.Broken, "slip-entry", fmt.Sprintf("entry %d received a consent that it does not name", e.Index), err)
+	}
+	var row *store.Slip
+	err = n.store.View(ctx, func(v *store.View) (err error) {
+		row, err = v.Slip([32]byte(raw))
+		return err
+	})
+	if err == nil {
+		_, err = n.gate.Slip(ctx, row)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Broken, "slip-altered", fmt.Sprintf("the consent that entry %d received is missing or was altered in the table `slip`", e.Index), err)
 	}
 	return nil
 }

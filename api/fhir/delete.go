@@ -9,7 +9,11 @@ import (
 // delete serves DELETE [base]/[type]/[id] (FHIR R4 3.1.0.7): 204 whether or not
 // it was there.
 func (s *Server) delete(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	v, err := s.Records.Delete(r.Context(), actor, r.PathValue("type"), r.PathValue("id"))
+	version, err := ifMatch(r)
+	if err != nil {
+		return err
+	}
+	v, err := s.Records.Delete(r.Context(), actor, r.PathValue("type"), r.PathValue("id"), version)
 	if err != nil {
 		return err
 	}

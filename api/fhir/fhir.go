@@ -104,7 +104,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, v re
 	if v.Created {
 		h.Set("Location", s.Root+"/fhir/"+v.Location())
 	}
-	if strings.Contains(r.Header.Get("Prefer"), "return=minimal") || v.Deleted {
+	if r.Method != http.MethodGet && strings.Contains(r.Header.Get("Prefer"), "return=minimal") || v.Deleted {
 		w.WriteHeader(status)
 		return
 	}
@@ -129,8 +129,9 @@ func ifMatch(r *http.Request) (uint64, error) {
 		return 0, nil
 	}
 	inner, ok := strings.CutPrefix(text, `W/"`)
-	version, err := strconv.ParseUint(strings.TrimSuffix(inner, `"`), 10, 63)
-	if !ok || err != nil || version == 0 {
+	inner, closed := strings.CutSuffix(inner, `"`)
+	version, err := strconv.ParseUint(inner, 10, 63)
+	if !ok || !closed || err != nil || version == 0 {
 		return 0, fault.New(fault.Invalid, "value", `If-Match must be the ETag of a version, such as W/"3"`)
 	}
 	return version, nil

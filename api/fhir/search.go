@@ -62,8 +62,10 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request, actor identity.Act
 // searchset writes a Bundle whose entries are the stored bytes.
 func (s *Server) searchset(page record.Page, self, next string) []byte {
 	out := make([]byte, 0, 512+size(page.Versions))
-	out = append(out, `{"resourceType":"Bundle","type":"searchset","total":`...)
-	out = strconv.AppendInt(out, int64(page.Total), 10)
+	out = append(out, `{"resourceType":"Bundle","type":"searchset"`...)
+	if page.Total >= 0 {
+		out = strconv.AppendInt(append(out, `,"total":`...), int64(page.Total), 10)
+	}
 	out = append(append(append(out, `,"link":[{"relation":"self","url":`...), quote(self)...), '}')
 	if next != "" {
 		out = append(append(append(out, `,{"relation":"next","url":`...), quote(next)...), '}')

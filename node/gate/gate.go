@@ -8,6 +8,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -38,16 +39,19 @@ type Ask struct {
 	Query       string         // what was asked, for the patient's log: "Observation?category=laboratory"
 }
 
-// Record is one record version that matches a request.
+// Record is one record version that matches a request. Its facets are those
+// that its sealed body is bound to.
 type Record struct {
 	Ref        Ref
 	Subject    string
+	Facets     search.Facets
 	Commitment [32]byte
 }
 
 // Allow tells whether a record about the subject with these facets may be
-// shown. A Find calls it on every candidate before it counts or pages.
-type Allow func(subject string, f search.Facets) bool
+// shown. A Find calls it on every candidate before it counts or pages, with
+// the view that it has open.
+type Allow func(v *store.View, subject string, f search.Facets) bool
 
 // Find looks up what matches the request, without opening anything.
 type Find func(ctx context.Context, allow Allow) ([]Record, error)
@@ -61,8 +65,9 @@ type Gate struct {
 	chain   Chain
 	policy  consent.Policy
 
-	mu   sync.RWMutex
-	held map[string][]held // by subject: accepted slips, compiled
+	mu    sync.RWMutex
+	held  map[string][]held // by subject: accepted slips, compiled
+	epoch uint64            // counts what was forgotten
 }
 
 // ownPurposes are what a hospital's own staff may act for where the patient
@@ -121,22 +126,19 @@ func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask) (Permit
 	})
 }
 
-// admit logs an allowed access, one entry a patient, and makes the Pass.
+// admit judges what was found once more, logs the access, one entry a patient,
+// and makes the Pass.
 func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, error) {
 	p := Pass{opens: make([]Ref, 0, len(found))}
+	for _, r := range found {
+		if !v.allow(nil, r.Subject, r.Facets) {
+			return Pass{}, cmp.Or(v.err, error(fault.New(fault.Broken, "gate-mismatch", "what was found is not what may be shown, so nothing is shown")))
+		}
+		p.opens = append(p.opens, r.Ref)
+	}
 	var drafts []*evidence.Draft
 	for _, group := range bySubject(v.ask.Subject, found) {
-		d, err := v.decision(group.subject)
-		if err != nil {
-			return Pass{}, err
-		}
-		ev := g.event(v.actor, v.ask, d)
-		ev.Subject, ev.Kind, ev.Allowed = PatientReference(group.subject), v.kind(), true
-		for _, r := range group.records {
-			p.opens = append(p.opens, r.Ref)
-			ev.Records = append(ev.Records, proof.Record{Type: r.Ref.Type, ID: r.Ref.ID, Version: r.Ref.Version, Commitment: r.Commitment})
-		}
-		draft, err := g.journal.Draft(ev)
+		draft, err := g.draft(v, group)
 		if err != nil {
 			return Pass{}, err
 		}
@@ -149,6 +151,24 @@ func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, er
 		p.receipts = append(p.receipts, d.Receipt())
 	}
 	return p, nil
+}
+
+// draft prepares the log entry about one patient. That nothing was found for
+// somebody who may see nothing is a refusal.
+func (g *Gate) draft(v *verdicts, group group) (*evidence.Draft, error) {
+	d, err := v.decision(nil, group.subject)
+	if err != nil {
+		return nil, err
+	}
+	ev := g.event(v.actor, v.ask, d)
+	ev.Subject, ev.Kind, ev.Allowed = PatientReference(group.subject), v.kind(), true
+	if !d.Allowed {
+		ev.Kind, ev.Allowed = proof.KindAccessRefused, false
+	}
+	for _, r := range group.records {
+		ev.Records = append(ev.Records, proof.Record{Type: r.Ref.Type, ID: r.Ref.ID, Version: r.Ref.Version, Commitment: r.Commitment})
+	}
+	return g.journal.Draft(ev)
 }
 
 // refuse logs a refusal and returns it as a fault with its rule.

@@ -59,24 +59,27 @@ func (g *Gate) Slip(ctx context.Context, row *store.Slip) (*slip.Slip, error) {
 	return s, nil
 }
 
-// slips returns the patient's compiled slips from memory or the store.
-func (g *Gate) slips(ctx context.Context, subject string) ([]held, error) {
+// slips returns the patient's compiled slips from memory or the store. No lock
+// is held while the store is read; what was forgotten meanwhile is not kept.
+func (g *Gate) slips(ctx context.Context, view *store.View, subject string) ([]held, error) {
 	if subject == "" {
 		return nil, nil
 	}
 	g.mu.RLock()
 	cached, ok := g.held[subject]
+	epoch := g.epoch
 	g.mu.RUnlock()
 	if ok {
 		return cached, nil
 	}
-	// The lock spans the look-up, so that a slip accepted meanwhile cannot be
-	// overwritten in memory by an older answer.
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	loaded, err := g.load(ctx, subject)
+	loaded, err := g.load(ctx, view, subject)
 	if err != nil {
 		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.epoch != epoch {
+		return loaded, nil
 	}
 	if len(g.held) >= heldLimit {
 		clear(g.held)
@@ -85,16 +88,20 @@ func (g *Gate) slips(ctx context.Context, subject string) ([]held, error) {
 	return loaded, nil
 }
 
-func (g *Gate) load(ctx context.Context, subject string) ([]held, error) {
+func (g *Gate) load(ctx context.Context, view *store.View, subject string) (loaded []held, err error) {
 	var rows []*store.Slip
-	err := g.store.View(ctx, func(v *store.View) (err error) {
-		rows, err = v.Slips(subject)
-		return err
-	})
+	if view != nil {
+		rows, err = view.Slips(subject)
+	} else {
+		err = g.store.View(ctx, func(v *store.View) (err error) {
+			rows, err = v.Slips(subject)
+			return err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading slips: %w", err)
 	}
-	loaded := make([]held, 0, len(rows))
+	loaded = make([]held, 0, len(rows))
 	for _, row := range rows {
 		s, err := g.Slip(ctx, row)
 		if err != nil {
@@ -116,6 +123,7 @@ const heldLimit = 10_000
 // them calls it after the change is durable.
 func (g *Gate) Forget(subject string) {
 	g.mu.Lock()
+	g.epoch++
 	delete(g.held, subject)
 	g.mu.Unlock()
 }

@@ -7,6 +7,7 @@ import (
 	"cairn/consent"
 	"cairn/fhir/search"
 	"cairn/node/identity"
+	"cairn/node/store"
 	"cairn/proof"
 )
 
@@ -31,13 +32,13 @@ func (v *verdicts) named() (*consent.Decision, error) {
 		}
 		return nil, nil
 	}
-	d, err := v.decision(v.ask.Subject)
+	d, err := v.decision(nil, v.ask.Subject)
 	return &d, err
 }
 
 // allow is the Allow of this request.
-func (v *verdicts) allow(subject string, f search.Facets) bool {
-	d, err := v.decision(subject)
+func (v *verdicts) allow(view *store.View, subject string, f search.Facets) bool {
+	d, err := v.decision(view, subject)
 	if err != nil {
 		v.err = err
 		return false
@@ -45,11 +46,13 @@ func (v *verdicts) allow(subject string, f search.Facets) bool {
 	return d.Allowed && d.Filter.Match(Item(f))
 }
 
-func (v *verdicts) decision(subject string) (consent.Decision, error) {
+// decision decides about one patient, once. view is an open one to look her
+// slips up in, nil if there is none.
+func (v *verdicts) decision(view *store.View, subject string) (consent.Decision, error) {
 	if d, ok := v.bySubject[subject]; ok {
 		return d, nil
 	}
-	d, err := v.gate.decide(v.ctx, v.actor, v.ask.Action, subject)
+	d, err := v.gate.decide(v.ctx, view, v.actor, v.ask.Action, subject)
 	if err == nil {
 		v.bySubject[subject] = d
 	}
@@ -65,11 +68,11 @@ func (v *verdicts) kind() string {
 }
 
 // decide asks consent.Decide about one patient.
-func (g *Gate) decide(ctx context.Context, actor identity.Actor, action consent.Action, subject string) (consent.Decision, error) {
+func (g *Gate) decide(ctx context.Context, view *store.View, actor identity.Actor, action consent.Action, subject string) (consent.Decision, error) {
 	if d, done := standing(g.home, actor, subject); done {
 		return d, nil
 	}
-	grants, err := g.grants(ctx, subject)
+	grants, err := g.grants(ctx, view, subject)
 	if err != nil {
 		return consent.Decision{}, err
 	}
@@ -96,8 +99,8 @@ func standing(home string, actor identity.Actor, subject string) (consent.Decisi
 
 // grants returns the patient's slips with what the replica says of them at
 // this moment.
-func (g *Gate) grants(ctx context.Context, subject string) ([]consent.Grant, error) {
-	slips, err := g.slips(ctx, subject)
+func (g *Gate) grants(ctx context.Context, view *store.View, subject string) ([]consent.Grant, error) {
+	slips, err := g.slips(ctx, view, subject)
 	if err != nil || len(slips) == 0 {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -51,7 +52,12 @@ func (d *Desk) one(ctx context.Context, actor identity.Actor, interaction, typ, 
 	version = row.Version
 	ask := gate.Ask{Interaction: interaction, Action: consent.Access, Subject: head.Subject, Query: fmt.Sprintf("%s/%s/_history/%d", typ, id, version)}
 	pass, err := d.gate.Open(ctx, actor, ask, func(_ context.Context, allow gate.Allow) ([]gate.Record, error) {
-		if !allow(head.Subject, head.Facets) {
+		// An older version must be allowed by what it says itself and by what
+		// the record says today: a later closure reaches it too.
+		if !allow(nil, head.Subject, head.Facets) || !row.Deleted && !allow(nil, row.Subject, row.Facets) {
+			return nil, nil
+		}
+		if head.Deleted && actor.Kind() == identity.Peer {
 			return nil, nil
 		}
 		return records(row)
@@ -82,8 +88,10 @@ func (d *Desk) find(ctx context.Context, typ, id string, version uint64) (head s
 		if version == 0 {
 			version = head.Version
 		}
-		row, err = v.Version(typ, id, version)
-		return err
+		if row, err = v.Version(typ, id, version); err != nil {
+			return err
+		}
+		return agree(head, row)
 	})
 	if fault.Is(err, fault.NotFound) {
 		err = missing()
@@ -91,22 +99,37 @@ func (d *Desk) find(ctx context.Context, typ, id string, version uint64) (head s
 	return head, row, err
 }
 
+// agree refuses a version whose row says another subject, or for the current
+// version other facets, than the record's row, by which it was found.
+func agree(head store.Hit, row *store.Version) error {
+	same := head.Subject == row.Subject
+	if row.Version == head.Version && !row.Deleted {
+		same = same && bytes.Equal(store.EncodeFacets(&head.Facets), row.Encoded)
+	}
+	if !same {
+		return fault.New(fault.Broken, "record-damaged", "this record was altered or damaged in the hospital's database, so it is not shown").
+			WithHint("the operator should run `cairn scrub`, which names the row")
+	}
+	return nil
+}
+
 func records(row *store.Version) ([]gate.Record, error) {
 	commitment, err := vault.Commitment(row.Body)
 	if err != nil {
 		return nil, err
 	}
-	return []gate.Record{{Ref: gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, Subject: row.Subject, Commitment: commitment}}, nil
+	return []gate.Record{{Ref: gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, Subject: row.Subject, Facets: row.Facets, Commitment: commitment}}, nil
 }
 
 func versionOf(row *store.Version, raw []byte, receipt evidence.Receipt) Version {
 	return Version{Type: row.Type, ID: row.ID, Version: row.Version, Updated: row.Updated, Raw: raw, Deleted: row.Deleted, Receipt: receipt}
 }
 
-// unseen hides from another hospital whether a record that it may not see
-// exists: its answer is that of a record that is not there.
+// unseen hides from another hospital, and from another patient, whether a
+// record that they may not see exists: the answer is that of a record that is
+// not there.
 func unseen(actor identity.Actor, err error) error {
-	if actor.Kind() == identity.Peer && fault.Is(err, fault.Refused) {
+	if (actor.Kind() == identity.Peer || actor.Kind() == identity.Patient) && fault.Is(err, fault.Refused) {
 		return missing()
 	}
 	return err
@@ -116,11 +139,10 @@ func missing() error {
 	return fault.New(fault.NotFound, "not-found", "there is no such record, or none that you may see")
 }
 
-// Page is one page of a search or history, newest or lowest first as the
-// interaction says.
+// Page is one page of a search, in the order in which records were stored.
 type Page struct {
 	Versions []Version
-	Total    int
+	Total    int    // on all pages; -1 when the search names no patient
 	Next     string // cursor of the next page, "" at the end
 	Receipts []evidence.Receipt
 }
@@ -128,7 +150,7 @@ type Page struct {
 // Search finds records (FHIR R4 3.1.1). What the patient's consent hides is
 // neither counted nor paged over.
 func (d *Desk) Search(ctx context.Context, actor identity.Actor, q search.Query, asked string) (Page, error) {
-	var page Page
+	page := Page{Total: -1}
 	var rows []*store.Version
 	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: q.Subject, Query: asked}
 	if q.Type == "Patient" && q.Subject == "" && len(q.IDs) == 1 {
@@ -137,16 +159,26 @@ func (d *Desk) Search(ctx context.Context, actor identity.Actor, q search.Query,
 	if actor.Kind() == identity.Patient {
 		ask.Subject, q.Subject = actor.Patient(), narrow(q.Subject, actor.Patient())
 	}
+	if ask.Subject == "" && q.CountOnly {
+		// A count is a disclosure: it stands in the log of whom it is about.
+		return Page{}, fault.New(fault.Unsupported, "not-supported", "records can be counted for one patient at a time").
+			WithHint("add patient=ID to the search")
+	}
 	pass, err := d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
 		err = d.store.View(ctx, func(v *store.View) error {
-			hits, err := v.Search(q, allow)
+			hits, err := v.Search(q, func(subject string, f search.Facets) bool { return allow(v, subject, f) })
 			if err != nil {
 				return err
 			}
-			page.Total, page.Next = hits.Total, hits.Next
+			if page.Next = hits.Next; ask.Subject != "" {
+				page.Total = hits.Total
+			}
 			for _, h := range hits.Hits {
 				row, err := v.Version(h.Type, h.ID, h.Version)
 				if err != nil {
+					return err
+				}
+				if err := agree(h, row); err != nil {
 					return err
 				}
 				r, err := records(row)

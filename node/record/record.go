@@ -1,5 +1,5 @@
-// Package record is the desk for clinical records: create, read, update,
-// delete, history, search and transaction. Every one of them goes through the
+// Package record is the desk for clinical records: create, read, version read,
+// update, delete, search and transaction. Every one of them goes through the
 // gate; what is stored is the exact bytes that were acknowledged.
 package record
 
@@ -92,8 +92,9 @@ type draft struct {
 }
 
 // prepare stamps, indexes, seals and drafts one version. doc carries resolved
-// references; nothing is written yet.
-func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, version uint64) (*draft, error) {
+// references, also names patients that the same transaction creates; nothing is
+// written yet.
+func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, version uint64, also map[string]bool) (*draft, error) {
 	now := time.Now().UnixMilli()
 	raw := resource.Stamp(doc, id, fmt.Sprint(version), time.UnixMilli(now).UTC().Format("2006-01-02T15:04:05.000Z"))
 	stamped, err := resource.Parse(raw, resource.Limits{})
@@ -105,11 +106,36 @@ func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.
 		return nil, invalid(err)
 	}
 	out.subject = out.index.Subject
+	if err := d.about(ctx, stamped, out, also); err != nil {
+		return nil, err
+	}
 	kind, action := proof.KindRecordStored, "create"
 	if version > 1 {
 		kind, action = proof.KindRecordUpdated, "update"
 	}
 	return out, d.seal(ctx, actor, out, kind, action)
+}
+
+// about refuses, before anything is sealed, a record about a patient whom this
+// hospital does not have, and one that is about a person but not about one
+// local patient: it would belong to nobody's consent and nobody's log.
+func (d *Desk) about(ctx context.Context, doc *resource.Doc, out *draft, also map[string]bool) error {
+	if out.subject != "" {
+		return d.store.View(ctx, func(v *store.View) error { return known(v, out, also) })
+	}
+	for _, name := range []string{"subject", "patient", "beneficiary"} {
+		who := doc.Root().Get(name)
+		if !who.Exists() || who.Kind() != resource.Object {
+			continue
+		}
+		reference, _ := who.Get("reference").Text()
+		if typ, _, local, ok := resource.Target(reference); ok && local && typ != "Patient" {
+			continue // a Group, a Device, a Location
+		}
+		return fault.New(fault.Invalid, "value", "this must say which patient of this hospital it is about").
+			WithHint("write the reference as Patient/ID").At(doc.Type() + "." + name + ".reference")
+	}
+	return nil
 }
 
 // seal asks the gate, encrypts the bytes and drafts the event.
@@ -119,7 +145,7 @@ func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind,
 	if err != nil {
 		return err
 	}
-	sealed, err := d.vault.Seal(ctx, permit, out.subject, v.Ref(), v.Raw)
+	sealed, err := d.vault.Seal(ctx, permit, out.subject, v.Ref(), store.EncodeFacets(&out.index.Facets), v.Raw)
 	if err != nil {
 		return err
 	}
@@ -153,7 +179,7 @@ func (d *Desk) Create(ctx context.Context, actor identity.Actor, typ string, bod
 	if err != nil {
 		return Version{}, err
 	}
-	w, err := d.prepare(ctx, actor, doc, uuid.NewString(), 1)
+	w, err := d.prepare(ctx, actor, doc, uuid.NewString(), 1, nil)
 	if err != nil {
 		return Version{}, err
 	}
@@ -166,13 +192,18 @@ func (d *Desk) Create(ctx context.Context, actor identity.Actor, typ string, bod
 	return w.version, err
 }
 
+// current is a view of the store or an update of it.
+type current interface {
+	Current(typ, id string) (store.Hit, error)
+}
+
 // known refuses a record about a patient whom this hospital does not have, or
 // who is not among those that the same transaction creates.
-func known(tx *store.Tx, w *draft, also map[string]bool) error {
+func known(v current, w *draft, also map[string]bool) error {
 	if w.subject == "" || w.version.Type == "Patient" || also[w.subject] {
 		return nil
 	}
-	found, err := tx.Current("Patient", w.subject)
+	found, err := v.Current("Patient", w.subject)
 	if err == nil && !found.Deleted {
 		return nil
 	}
@@ -187,6 +218,9 @@ func known(tx *store.Tx, w *draft, also map[string]bool) error {
 // id (FHIR R4 3.1.0.4, update as create). ifMatch is the version that must be
 // current, 0 for no condition.
 func (d *Desk) Update(ctx context.Context, actor identity.Actor, typ, id string, body []byte, ifMatch uint64) (Version, error) {
+	if err := d.mayWrite(ctx, actor, "update", typ); err != nil {
+		return Version{}, err
+	}
 	doc, err := parse(typ, body)
 	if err != nil {
 		return Version{}, err
@@ -194,8 +228,8 @@ func (d *Desk) Update(ctx context.Context, actor identity.Actor, typ, id string,
 	if doc.ID() != id {
 		return Version{}, fault.New(fault.Invalid, "invalid", "the id in the resource must be the id in the URL").At("id")
 	}
-	for range 5 { // somebody else may be faster; then look again
-		w, err := d.next(ctx, actor, doc, id, ifMatch)
+	for range tries { // somebody else may be faster; then look again
+		w, err := d.next(ctx, actor, doc, id, ifMatch, nil)
 		if err != nil {
 			return Version{}, err
 		}
@@ -209,11 +243,30 @@ func (d *Desk) Update(ctx context.Context, actor identity.Actor, typ, id string,
 			return w.version, err
 		}
 	}
-	return Version{}, fault.New(fault.Conflict, "contention", "others keep changing this record").WithHint("try again")
+	return Version{}, contention()
+}
+
+// tries bounds how often a write without a condition looks again after somebody
+// else was faster.
+const tries = 64
+
+func contention() error {
+	return fault.New(fault.Conflict, "contention", "others keep changing this record").WithHint("try again")
+}
+
+// mayWrite asks the gate before anything about what is there is looked at.
+func (d *Desk) mayWrite(ctx context.Context, actor identity.Actor, action, typ string) error {
+	_, err := d.gate.Write(ctx, actor, gate.Ask{Interaction: action, Action: consent.Correct, Query: typ})
+	return err
+}
+
+func changed() error {
+	return fault.New(fault.Precondition, "conflict", "the record was changed since it was read").
+		WithHint("read it again and repeat the change")
 }
 
 // next prepares the version after the current one.
-func (d *Desk) next(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, ifMatch uint64) (*draft, error) {
+func (d *Desk) next(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, ifMatch uint64, also map[string]bool) (*draft, error) {
 	head, err := d.head(ctx, doc.Type(), id)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
@@ -223,10 +276,9 @@ func (d *Desk) next(ctx context.Context, actor identity.Actor, doc *resource.Doc
 		have = head.Version
 	}
 	if ifMatch != 0 && ifMatch != have {
-		return nil, fault.New(fault.Precondition, "conflict", "the record was changed since it was read").
-			WithHint("read it again and repeat the change")
+		return nil, changed()
 	}
-	w, err := d.prepare(ctx, actor, doc, id, have+1)
+	w, err := d.prepare(ctx, actor, doc, id, have+1, also)
 	if err != nil {
 		return nil, err
 	}
@@ -246,26 +298,37 @@ func (d *Desk) head(ctx context.Context, typ, id string) (head store.Hit, err er
 }
 
 // Delete stores a version that says the record is deleted (FHIR R4 3.1.0.7).
-// Deleting what is not there, or is deleted already, succeeds.
-func (d *Desk) Delete(ctx context.Context, actor identity.Actor, typ, id string) (Version, error) {
-	w, err := d.nextDeleted(ctx, actor, typ, id)
-	if err != nil || w == nil {
-		return Version{Type: typ, ID: id, Deleted: true}, err
+// Deleting what is not there, or is deleted already, succeeds. ifMatch is the
+// version that must be current, 0 for no condition.
+func (d *Desk) Delete(ctx context.Context, actor identity.Actor, typ, id string, ifMatch uint64) (Version, error) {
+	if err := d.mayWrite(ctx, actor, "delete", typ); err != nil {
+		return Version{}, err
 	}
-	err = d.store.Update(ctx, func(tx *store.Tx) error { return d.write(tx, w) })
-	return w.version, err
+	for range tries {
+		w, err := d.nextDeleted(ctx, actor, typ, id, ifMatch)
+		if err != nil || w == nil {
+			return Version{Type: typ, ID: id, Deleted: true}, err
+		}
+		err = d.store.Update(ctx, func(tx *store.Tx) error { return d.write(tx, w) })
+		if ifMatch != 0 || !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Precondition) {
+			return w.version, err
+		}
+	}
+	return Version{}, contention()
 }
 
 // nextDeleted prepares the version that says deleted; nil if there is nothing
 // to delete.
-func (d *Desk) nextDeleted(ctx context.Context, actor identity.Actor, typ, id string) (*draft, error) {
+func (d *Desk) nextDeleted(ctx context.Context, actor identity.Actor, typ, id string, ifMatch uint64) (*draft, error) {
 	head, err := d.head(ctx, typ, id)
 	if fault.Is(err, fault.NotFound) || err == nil && head.Deleted {
-		_, err = d.gate.Write(ctx, actor, gate.Ask{Interaction: "delete", Action: consent.Correct, Query: typ})
-		return nil, err
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
+	}
+	if ifMatch != 0 && ifMatch != head.Version {
+		return nil, changed()
 	}
 	w := &draft{subject: head.Subject, expect: head.Version, version: Version{
 		Type: typ, ID: id, Version: head.Version + 1, Updated: time.Now().UnixMilli(), Deleted: true,

@@ -17,7 +17,7 @@ import (
 // it keeps the limit of a single one.
 const bundleNodes = 1_000_000
 
-// Interaction is one entry of a transaction, parsed.
+// step is one entry of a transaction, parsed.
 type step struct {
 	at     string // expression of the entry, for errors
 	method string
@@ -31,14 +31,28 @@ type step struct {
 // 3.1.0.11.2): POST creates, PUT updates, DELETE deletes. Conditional entries
 // are refused. The answers stand in the order of the entries.
 func (d *Desk) Transaction(ctx context.Context, actor identity.Actor, body []byte) ([]Version, error) {
+	if err := d.mayWrite(ctx, actor, "transaction", ""); err != nil {
+		return nil, err
+	}
 	steps, err := readBundle(body)
 	if err != nil {
 		return nil, err
 	}
-	steps, err = link(steps)
-	if err != nil {
+	if steps, err = link(steps); err != nil {
 		return nil, err
 	}
+	for range tries {
+		out, err := d.attempt(ctx, actor, steps)
+		if !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Precondition) || fault.As(err).Code == "business-rule" {
+			return out, err
+		}
+	}
+	return nil, contention()
+}
+
+// attempt does the steps as the records stand at this moment. It fails with
+// Conflict or Precondition when somebody else changed one of them meanwhile.
+func (d *Desk) attempt(ctx context.Context, actor identity.Actor, steps []step) ([]Version, error) {
 	drafts, patients, err := d.prepareAll(ctx, actor, steps)
 	if err != nil {
 		return nil, err
@@ -186,6 +200,11 @@ func link(steps []step) ([]step, error) {
 			return nil, bad(s.at+".fullUrl", "the same fullUrl stands in the transaction twice", "")
 		}
 		targets[s.full] = local
+		// A reference relative to the entry's own base means the entry too
+		// (FHIR R4 2.36.4.1).
+		if relative := typed(s.full, s.typ); relative != "" && s.method == "POST" {
+			targets[relative] = local
+		}
 	}
 	for i, s := range steps {
 		if s.doc == nil {
@@ -206,6 +225,15 @@ func link(steps []step) ([]step, error) {
 	return steps, nil
 }
 
+// typed returns "Type/id" of a RESTful fullUrl, "" for any other.
+func typed(full, typ string) string {
+	at := strings.LastIndex(full, "/"+typ+"/")
+	if at < 0 || !strings.HasPrefix(full, "http") || !resource.ValidID(full[at+len(typ)+2:]) {
+		return ""
+	}
+	return full[at+1:]
+}
+
 // prepareAll drafts every entry. A nil draft is a delete of what is not there.
 func (d *Desk) prepareAll(ctx context.Context, actor identity.Actor, steps []step) ([]*draft, map[string]bool, error) {
 	drafts := make([]*draft, len(steps))
@@ -216,7 +244,7 @@ func (d *Desk) prepareAll(ctx context.Context, actor identity.Actor, steps []ste
 		}
 	}
 	for i, s := range steps {
-		w, err := d.prepareStep(ctx, actor, s)
+		w, err := d.prepareStep(ctx, actor, s, patients)
 		if err != nil {
 			return nil, nil, at(err, s.at)
 		}
@@ -225,12 +253,12 @@ func (d *Desk) prepareAll(ctx context.Context, actor identity.Actor, steps []ste
 	return drafts, patients, nil
 }
 
-func (d *Desk) prepareStep(ctx context.Context, actor identity.Actor, s step) (*draft, error) {
+func (d *Desk) prepareStep(ctx context.Context, actor identity.Actor, s step, also map[string]bool) (*draft, error) {
 	switch s.method {
 	case "POST":
-		return d.prepare(ctx, actor, s.doc, s.id, 1)
+		return d.prepare(ctx, actor, s.doc, s.id, 1, also)
 	case "PUT":
-		return d.next(ctx, actor, s.doc, s.id, 0)
+		return d.next(ctx, actor, s.doc, s.id, 0, also)
 	}
-	return d.nextDeleted(ctx, actor, s.typ, s.id)
+	return d.nextDeleted(ctx, actor, s.typ, s.id, 0)
 }

@@ -195,6 +195,7 @@ func plant(tx *store.Tx, canary func(string, int) string, from, to int) error {
 	for n := from; n < to; n++ {
 		subject := fmt.Sprint("p", n)
 		r := observation(subject, 1, subject, canary("code", n))
+		r.Index.Facets = search.Facets{} // facets stay with each version
 		r.Index.Texts = append(r.Index.Texts, search.Text{Param: "name", Value: canary("name", n)})
 		r.Index.References = append(r.Index.References, search.Reference{Param: "x", Target: canary("ref", n)})
 		_, e1 := tx.AddKey(subject, []byte(canary("key", n)))

@@ -46,6 +46,9 @@ const (
 
 var errFacets = errors.New("these facets are not readable")
 
+// EncodeFacets returns the one encoding of facets, without their type and id.
+func EncodeFacets(f *search.Facets) []byte { return appendFacets(nil, f) }
+
 func appendFacets(b []byte, f *search.Facets) []byte {
 	b = append(b, facetsVersion)
 	b = appendCodings(b, f.Categories)

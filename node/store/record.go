@@ -20,7 +20,8 @@ type Record struct {
 	Index    search.Index // not looked at when Deleted
 }
 
-// Version is one stored version of a resource.
+// Version is one stored version of a resource. Its facets are its own: an
+// older version is judged by what it says, not by what the current one does.
 type Version struct {
 	Type, ID string
 	Version  uint64
@@ -28,6 +29,8 @@ type Version struct {
 	Updated  int64 // Unix milliseconds
 	Deleted  bool
 	Entry    uint64 // index of the log entry of this version
+	Facets   search.Facets
+	Encoded  []byte // the facets as EncodeFacets gives them, which the body is sealed with
 	Body     []byte
 }
 
@@ -46,8 +49,8 @@ func (tx *Tx) PutRecord(r Record, previous uint64) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec("INSERT INTO version (rid, version, subject, updated, deleted, entry, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		rid, int64(r.Version), r.Subject, r.Updated, flag(r.Deleted), int64(r.Entry), r.Body)
+	_, err = tx.exec("INSERT INTO version (rid, version, subject, updated, deleted, entry, facets, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		rid, int64(r.Version), r.Subject, r.Updated, flag(r.Deleted), int64(r.Entry), EncodeFacets(&r.Index.Facets), r.Body)
 	if err != nil || r.Deleted {
 		return err
 	}
@@ -55,7 +58,7 @@ func (tx *Tx) PutRecord(r Record, previous uint64) error {
 }
 
 func (tx *Tx) putCurrent(r *Record, previous uint64) (rid int64, err error) {
-	facets := appendFacets(nil, &r.Index.Facets)
+	facets := EncodeFacets(&r.Index.Facets)
 	if previous == 0 {
 		rid, err = tx.insert("INSERT INTO record (type, id, version, subject, deleted, updated, facets) "+
 			"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -170,19 +173,25 @@ func (v *View) Current(typ, id string) (Hit, error) {
 	return h, err
 }
 
-const versionColumns = "SELECT r.type, r.id, v.version, v.subject, v.updated, v.deleted, v.entry, v.body " +
+const versionColumns = "SELECT r.type, r.id, v.version, v.subject, v.updated, v.deleted, v.entry, v.body, v.facets " +
 	"FROM record r JOIN version v ON v.rid = r.rid "
 
-func scanVersion(r row) *Version {
-	return &Version{Type: r.text(0), ID: r.text(1), Version: r.uint(2), Subject: r.text(3), Updated: r.int(4),
-		Deleted: r.int(5) != 0, Entry: r.uint(6), Body: r.blob(7)}
+func scanVersion(r row) (*Version, error) {
+	v := &Version{Type: r.text(0), ID: r.text(1), Version: r.uint(2), Subject: r.text(3), Updated: r.int(4),
+		Deleted: r.int(5) != 0, Entry: r.uint(6), Body: r.blob(7), Encoded: r.blob(8)}
+	var err error
+	if v.Facets, err = decodeFacets(v.Encoded); err != nil {
+		return nil, damaged("a version's row")
+	}
+	v.Facets.Type, v.Facets.ID = v.Type, v.ID
+	return v, nil
 }
 
 // Version returns one version of a record.
 func (v *View) Version(typ, id string, version uint64) (*Version, error) {
 	var out *Version
 	found, err := v.c.one(versionColumns+"WHERE r.type = ? AND r.id = ? AND v.version = ?",
-		func(r row) error { out = scanVersion(r); return nil }, typ, id, clampInt64(version))
+		func(r row) (err error) { out, err = scanVersion(r); return err }, typ, id, clampInt64(version))
 	if err == nil && !found {
 		err = noRecord()
 	}
@@ -194,7 +203,11 @@ func (v *View) Version(typ, id string, version uint64) (*Version, error) {
 func (v *View) Versions(typ, id string, before uint64, limit int) ([]*Version, error) {
 	var all []*Version
 	err := v.c.each(versionColumns+"WHERE r.type = ? AND r.id = ? AND v.version < ? ORDER BY v.version DESC LIMIT ?",
-		func(r row) error { all = append(all, scanVersion(r)); return nil },
+		func(r row) error {
+			one, err := scanVersion(r)
+			all = append(all, one)
+			return err
+		},
 		typ, id, clampInt64(before), int64(limit))
 	return all, err
 }
@@ -208,7 +221,13 @@ func (v *View) CountVersions(typ, id string) (int, error) {
 // EachVersion calls f with every stored version of every record, in the order
 // in which they were stored, until f fails.
 func (v *View) EachVersion(f func(*Version) error) error {
-	return v.c.each(versionColumns+"ORDER BY v.rowid", func(r row) error { return f(scanVersion(r)) })
+	return v.c.each(versionColumns+"ORDER BY v.rowid", func(r row) error {
+		one, err := scanVersion(r)
+		if err != nil {
+			return err
+		}
+		return f(one)
+	})
 }
 
 func noRecord() error { return missing("store.no-record", "There is no such record.") }

@@ -74,9 +74,9 @@ type Opened struct {
 }
 
 // Seal compresses and encrypts the exact bytes of a record version about a
-// subject. Nothing is written to the store but, for a first record, the
+// subject, bound to its facets (store.EncodeFacets). Nothing is written to the store but, for a first record, the
 // subject's new data key.
-func (v *Vault) Seal(ctx context.Context, permit gate.Permit, subject string, ref gate.Ref, raw []byte) (Sealed, error) {
+func (v *Vault) Seal(ctx context.Context, permit gate.Permit, subject string, ref gate.Ref, facets, raw []byte) (Sealed, error) {
 	if !permit.Covers(subject) {
 		return Sealed{}, fault.New(fault.Refused, "no-permit", "the gate has not allowed this write")
 	}
@@ -93,7 +93,7 @@ func (v *Vault) Seal(ctx context.Context, permit gate.Permit, subject string, re
 	copy(body[1:], commitment[:])
 	nonce := body[1+hashSize : headSize]
 	rand.Read(nonce)
-	body = aead.Seal(body, nonce, plain, bound(subject, ref, commitment))
+	body = aead.Seal(body, nonce, plain, bound(subject, ref, commitment, facets))
 	return Sealed{Body: body, Commitment: commitment}, nil
 }
 
@@ -136,7 +136,7 @@ func (v *Vault) unseal(ctx context.Context, ref gate.Ref, row *store.Version) (O
 	if err != nil {
 		return Opened{}, err
 	}
-	plain, err := aead.Open(nil, row.Body[1+hashSize:headSize], row.Body[headSize:], bound(row.Subject, ref, commitment))
+	plain, err := aead.Open(nil, row.Body[1+hashSize:headSize], row.Body[headSize:], bound(row.Subject, ref, commitment, row.Encoded))
 	if err != nil || len(plain) < hashSize {
 		return Opened{}, damaged(err)
 	}
@@ -156,11 +156,12 @@ func damaged(cause error) error {
 }
 
 // bound is what a sealed body is tied to, so that no row can be swapped for
-// another.
-func bound(subject string, ref gate.Ref, commitment [32]byte) []byte {
+// another, and none can be given facets that consent would let through.
+func bound(subject string, ref gate.Ref, commitment [32]byte, facets []byte) []byte {
 	out := make([]byte, 0, len(subject)+len(ref.Type)+len(ref.ID)+80)
 	for _, s := range []string{"cairn/vault/v1", subject, ref.Type, ref.ID} {
 		out = append(binary.BigEndian.AppendUint16(out, uint16(len(s))), s...) //nolint:gosec // ids are at most 64 bytes
 	}
-	return append(binary.BigEndian.AppendUint64(out, ref.Version), commitment[:]...)
+	out = append(binary.BigEndian.AppendUint64(out, ref.Version), commitment[:]...)
+	return append(out, facets...)
 }

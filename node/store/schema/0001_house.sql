@@ -22,6 +22,7 @@ CREATE TABLE version (
     updated INTEGER NOT NULL,
     deleted INTEGER NOT NULL,
     entry   INTEGER NOT NULL,
+    facets  BLOB    NOT NULL,
     body    BLOB    NOT NULL,
     UNIQUE (rid, version)
 );
