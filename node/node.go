@@ -173,13 +173,19 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 	if n.journal, err = evidence.NewJournal(ctx, home, n.chest, keys.ChestLog); err != nil {
 		return err
 	}
+	for _, name := range []string{keys.ChestSlips, keys.ChestHospital} { // so that no decision waits for a key to be made
+		if _, err := n.chest.Key(ctx, name, true); err != nil {
+			return err
+		}
+	}
 	if n.Evidence, err = evidence.Open(ctx, n.store); err != nil {
 		return err
 	}
 	n.beat = evidence.NewBeat(evidence.BeatConfig{
 		Member: home, Network: n.Genesis.ID(), Every: time.Duration(n.Genesis.Params.BeatMillis) * time.Millisecond, Logger: n.Log, //nolint:gosec // bounded by Validate
 	}, n.Evidence, n.store, n.Chain, n.ring)
-	n.Door, err = identity.New(identity.Config{Member: home, URL: n.Config.URL, Clients: n.Config.Clients}, n.Chain, n.store)
+	n.Door, err = identity.New(ctx, identity.Config{Member: home, URL: n.Config.URL, Clients: n.Config.Clients}, n.Chain, n.store,
+		n.chest, keys.ChestPasskeys)
 	if err != nil {
 		return err
 	}

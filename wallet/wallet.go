@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/descope/virtualwebauthn"
@@ -107,15 +109,20 @@ func (w *Wallet) signIn(ctx context.Context, id string) (*Home, error) {
 	if h.token != "" && time.Now().Before(h.expires) {
 		return h, nil
 	}
-	var options json.RawMessage
+	var options struct {
+		Nonce     string `json:"nonce"`
+		PublicKey struct {
+			Challenge string `json:"challenge"`
+		} `json:"publicKey"`
+	}
 	if err := w.post(ctx, h.URL+"/portal/signin/options", "", struct{}{}, &options); err != nil {
 		return nil, fmt.Errorf("asking %s to sign in: %w", id, err)
 	}
-	parsed, err := virtualwebauthn.ParseAssertionOptions(string(options))
+	challenge, err := signInChallenge(id, options.Nonce, options.PublicKey.Challenge)
 	if err != nil {
-		return nil, fmt.Errorf("reading the sign-in options of %s: %w", id, err)
+		return nil, err
 	}
-	signed, err := w.sign(h, parsed.Challenge)
+	signed, err := w.sign(h, challenge)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +130,30 @@ func (w *Wallet) signIn(ctx context.Context, id string) (*Home, error) {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int    `json:"expires_in"`
 	}
-	if err := w.post(ctx, h.URL+"/portal/signin", "", signed, &out); err != nil {
+	if err := w.post(ctx, h.URL+"/portal/signin", "", map[string]any{"nonce": options.Nonce, "assertion": signed}, &out); err != nil {
 		return nil, fmt.Errorf("signing in at %s: %w", id, err)
 	}
 	h.token, h.expires = out.AccessToken, time.Now().Add(time.Duration(out.ExpiresIn-15)*time.Second)
 	return h, nil
+}
+
+// ErrChallenge is returned when a hospital wants something else signed than a
+// sign-in at itself, such as a consent.
+var ErrChallenge = errors.New("the hospital's sign-in challenge is not that of its nonce")
+
+// signInChallenge computes what is signed to sign in at a hospital,
+// SHA-256("cairn/sign-in/v1" 0x00 member 0x00 nonce), and refuses if the
+// hospital offers anything else.
+func signInChallenge(member, nonce, offered string) ([]byte, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(nonce)
+	if err != nil {
+		return nil, fmt.Errorf("reading the nonce of %s: %w", member, err)
+	}
+	want := sha256.Sum256(append([]byte("cairn/sign-in/v1\x00"+member+"\x00"), raw...))
+	if base64.RawURLEncoding.EncodeToString(want[:]) != offered {
+		return nil, fmt.Errorf("signing in at %s: %w", member, ErrChallenge)
+	}
+	return want[:], nil
 }
 
 // Granted is a consent that the patient signed, with what stops it.
@@ -204,6 +230,9 @@ func (w *Wallet) slip(draft consent.Draft, custodian string) (Given, error) {
 	return given, nil
 }
 
+// marksAtOnce is how many marks a node takes in one call.
+const marksAtOnce = 64
+
 // Stop reveals the secrets of a consent to one hospital's node, any of them:
 // the ledger carries them to every custodian. It returns when they are in a
 // block, with its height.
@@ -212,11 +241,32 @@ func (w *Wallet) Stop(ctx context.Context, root string, g *Granted) (height uint
 	for i, s := range g.Slips {
 		marks[i] = hex.EncodeToString(s.secret[:])
 	}
-	var out struct {
-		Height uint64 `json:"height"`
+	for some := range slices.Chunk(marks, marksAtOnce) {
+		var out struct {
+			Height uint64 `json:"height"`
+		}
+		if err := w.mark(ctx, root, some, &out); err != nil {
+			return height, err
+		}
+		height = max(height, out.Height)
 	}
-	err = w.post(ctx, root+"/marks", "", map[string]any{"marks": marks}, &out)
-	return out.Height, err
+	return height, nil
+}
+
+// mark hands marks in; while the node takes no more from here, it waits.
+func (w *Wallet) mark(ctx context.Context, root string, marks []string, out any) error {
+	for {
+		err := w.post(ctx, root+"/marks", "", map[string]any{"marks": marks}, out)
+		var refused *Refused
+		if !errors.As(err, &refused) || refused.Code() != "rate" {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
 }
 
 // Locate tells a hospital where the patient's other records are.
@@ -310,6 +360,17 @@ func (w *Wallet) call(ctx context.Context, method, to, token string, body []byte
 type Refused struct {
 	Status  int
 	Problem string // the answer's body
+}
+
+// Code returns the code of the refusal (RFC 9457 problem member `code`).
+func (r *Refused) Code() string {
+	var p struct {
+		Code string `json:"code"`
+	}
+	if json.Unmarshal([]byte(r.Problem), &p) != nil {
+		return ""
+	}
+	return p.Code
 }
 
 func (r *Refused) Error() string { return fmt.Sprintf("status %d: %s", r.Status, r.Problem) }

@@ -50,7 +50,7 @@ func token(w http.ResponseWriter, r *http.Request, door *identity.Door) {
 		refuse(w, r, "invalid_request", fault.New(fault.Invalid, "form", "client_assertion_type must be "+assertionType))
 		return
 	}
-	t, err := door.SignIn(form.Get("client_assertion"))
+	t, err := door.SignIn(r.Context(), form.Get("client_assertion"))
 	if err != nil {
 		refuse(w, r, "invalid_client", err)
 		return

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -22,6 +23,10 @@ const MaxBody = 10 << 20
 // with Unsupported for a content type that is not among those given (RFC 9110
 // 8.3; none given: any).
 func Body(w http.ResponseWriter, r *http.Request, types ...string) ([]byte, error) {
+	return body(w, r, MaxBody, types...)
+}
+
+func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) ([]byte, error) {
 	if len(types) > 0 {
 		have, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || !contains(types, have) {
@@ -33,10 +38,10 @@ func Body(w http.ResponseWriter, r *http.Request, types ...string) ([]byte, erro
 		return nil, fault.New(fault.Unsupported, "content-encoding", "a compressed request body is not supported").
 			WithHint("send the body without Content-Encoding")
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, fault.New(fault.TooLarge, "too-large", "the request body is larger than 10 MB").
+		return nil, fault.New(fault.TooLarge, "too-large", fmt.Sprintf("the request body is larger than %d KB", limit>>10)).
 			WithHint("send it in several parts")
 	}
 	if err != nil {
@@ -54,9 +59,14 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// JSON reads a small JSON request body into v. Unknown members are errors.
-func JSON(w http.ResponseWriter, r *http.Request, v any) error {
-	data, err := Body(w, r, "application/json")
+// MaxJSON is the largest JSON request body in bytes where nothing larger is
+// said; it is read before anyone knows who asks.
+const MaxJSON = 64 << 10
+
+// JSON reads a JSON request body of at most limit bytes into v. Unknown members
+// are errors.
+func JSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
+	data, err := body(w, r, limit, "application/json")
 	if err != nil {
 		return err
 	}

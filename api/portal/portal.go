@@ -73,7 +73,7 @@ func (s *Server) invite(w http.ResponseWriter, r *http.Request, actor identity.A
 	var in struct {
 		Patient string `json:"patient"`
 	}
-	if err := face.JSON(w, r, &in); err != nil {
+	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
 		return err
 	}
 	code, err := s.Patients.Invite(r.Context(), actor, in.Patient)
@@ -88,7 +88,7 @@ func (s *Server) registerOptions(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Code string `json:"code"`
 	}
-	if err := face.JSON(w, r, &in); err != nil {
+	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
 		return err
 	}
 	options, err := s.Door.RegisterOptions(in.Code)
@@ -104,7 +104,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 		Name     string          `json:"name"`
 		Response json.RawMessage `json:"response"`
 	}
-	if err := face.JSON(w, r, &in); err != nil {
+	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
 		return err
 	}
 	subject, err := s.Patients.Register(r.Context(), in.Response, in.Name)
@@ -115,25 +115,34 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// signInOptions are PublicKeyCredentialRequestOptions (WebAuthn Level 2, 5.5)
+// and the nonce of which the challenge is the hash (identity.SignInChallenge).
+// Her device computes the challenge itself and signs no other.
 func (s *Server) signInOptions(w http.ResponseWriter, _ *http.Request) error {
-	challenge, err := s.Door.Challenge()
-	if err != nil {
-		return err
-	}
-	face.Write(w, http.StatusOK, map[string]any{"publicKey": map[string]any{"challenge": challenge, "userVerification": "required"}})
+	in := s.Door.Challenge()
+	face.Write(w, http.StatusOK, map[string]any{
+		"nonce": in.Nonce, "publicKey": map[string]any{"challenge": in.Challenge, "userVerification": "required"},
+	})
 	return nil
 }
 
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
-	var in Credential
-	if err := face.JSON(w, r, &in); err != nil {
+	var in struct {
+		Nonce     string     `json:"nonce"`
+		Assertion Credential `json:"assertion"`
+	}
+	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
 		return err
 	}
-	a, err := in.assertion()
+	nonce, err := base64.RawURLEncoding.DecodeString(in.Nonce)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, "nonce", "the nonce is not base64url", err)
+	}
+	a, err := in.Assertion.assertion()
 	if err != nil {
 		return err
 	}
-	token, err := s.Door.SignInPatient(r.Context(), a)
+	token, err := s.Door.SignInPatient(r.Context(), nonce, a)
 	if err != nil {
 		return err
 	}
@@ -194,6 +203,9 @@ func shown(h grant.Held) consent {
 	return consent{hexOf(h.Commitment), h.Grantee, h.Text, h.Issued, h.SealedAt, h.Stopped, h.StoppedAt}
 }
 
+// consentLimit bounds a slip with its path and assertion, in bytes of JSON.
+const consentLimit = 2 << 20
+
 // accept takes a slip with its path and the passkey's assertion over the root.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
@@ -201,7 +213,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
 		Path      []byte     `json:"path"`
 		Assertion Credential `json:"assertion"`
 	}
-	if err := face.JSON(w, r, &in); err != nil {
+	if err := face.JSON(w, r, consentLimit, &in); err != nil {
 		return err
 	}
 	signed, err := in.Assertion.assertion()
@@ -237,13 +249,16 @@ func (s *Server) consents(w http.ResponseWriter, r *http.Request, actor identity
 	return nil
 }
 
+// locatorsLimit is enough for 1,000 locators, in bytes of JSON.
+const locatorsLimit = 512 << 10
+
 func (s *Server) locate(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
 	var in []struct {
 		Custodian  string `json:"custodian"`
 		Patient    string `json:"patient"`
 		Commitment string `json:"commitment"`
 	}
-	if err := face.JSON(w, r, &in); err != nil {
+	if err := face.JSON(w, r, locatorsLimit, &in); err != nil {
 		return err
 	}
 	if len(in) > 1000 {

@@ -5,8 +5,8 @@ package public
 import (
 	"encoding/hex"
 	"io"
-	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 	"cairn/api/face"
 	"cairn/node"
 	"cairn/node/fault"
+	"cairn/node/grant"
 )
 
 // Server answers public requests.
@@ -22,7 +23,7 @@ type Server struct {
 	Node *node.Node
 
 	mu      sync.Mutex
-	callers map[string]*caller
+	callers map[netip.Prefix]*caller
 }
 
 type caller struct {
@@ -30,10 +31,10 @@ type caller struct {
 	last  time.Time
 }
 
-// Marks from one address: 50 at once, then 10 a second.
+// Marks from one address: a whole call's at once, then 10 a second.
 const (
 	marksPerSecond = 10
-	marksBurst     = 50
+	marksBurst     = grant.MarkLimit
 	callersLimit   = 10_000
 )
 
@@ -62,7 +63,7 @@ func (s *Server) marks(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Marks []string `json:"marks"`
 	}
-	if err := face.JSON(w, r, &in); err != nil {
+	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
 		return err
 	}
 	marks := make([][32]byte, len(in.Marks))
@@ -86,23 +87,53 @@ func (s *Server) marks(w http.ResponseWriter, r *http.Request) error {
 
 // allows bounds the marks that one address may hand in.
 func (s *Server) allows(r *http.Request, n int) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
+	from, ok := subscriber(r.RemoteAddr)
+	if !ok {
 		return false
 	}
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.callers == nil || len(s.callers) > callersLimit {
-		s.callers = make(map[string]*caller)
-	}
-	c, ok := s.callers[host]
+	c, ok := s.callers[from]
 	if !ok {
 		c = &caller{limit: rate.NewLimiter(marksPerSecond, marksBurst)}
-		s.callers[host] = c
+		s.admit(from, c)
 	}
 	c.last = now
 	return c.limit.AllowN(now, n)
+}
+
+// admit remembers a caller, in the place of the one that has been silent for
+// longest when there are too many.
+func (s *Server) admit(from netip.Prefix, c *caller) {
+	if s.callers == nil {
+		s.callers = make(map[netip.Prefix]*caller)
+	}
+	if len(s.callers) >= callersLimit {
+		var oldest netip.Prefix
+		for p, other := range s.callers {
+			if !oldest.IsValid() || other.last.Before(s.callers[oldest].last) {
+				oldest = p
+			}
+		}
+		delete(s.callers, oldest)
+	}
+	s.callers[from] = c
+}
+
+// subscriber returns what counts as one caller: an IPv4 address, or the /64 that
+// one subscriber of IPv6 has (RFC 6177).
+func subscriber(remote string) (netip.Prefix, bool) {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	addr, bits := at.Addr().Unmap().WithZone(""), 64
+	if addr.Is4() {
+		bits = 32
+	}
+	prefix, err := addr.Prefix(bits)
+	return prefix, err == nil
 }
 
 // cosign answers another member that gathers cosignatures of the calendar. The

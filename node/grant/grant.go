@@ -113,6 +113,13 @@ func (d *Desk) sealed(marks [][32]byte) (height uint64, all bool) {
 	return height, true
 }
 
+// What one patient can make this hospital keep and compile: bytes of a slip's
+// terms, and slips that are not stopped.
+const (
+	termsLimit  = 64 << 10
+	activeLimit = 1000
+)
+
 // Accept takes a slip: this custodian's part of what the patient signed. The
 // passkey's signature is what authorises it, so no session is needed; taking
 // the same slip twice changes nothing.
@@ -120,11 +127,18 @@ func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed 
 	if s.Custodian != d.home || s.Network != d.network {
 		return Held{}, fault.New(fault.Invalid, "slip-address", "this consent is for another hospital or network")
 	}
+	if len(s.Terms) > termsLimit {
+		return Held{}, fault.New(fault.TooLarge, "slip-large", "the terms of this consent are larger than 64 KB").
+			WithHint("make several consents of it")
+	}
+	if err := d.authorised(ctx, s, path, signed); err != nil {
+		return Held{}, err
+	}
 	terms, err := s.Check()
 	if err != nil {
 		return Held{}, fault.Wrap(fault.Invalid, "slip-terms", "the terms of this consent are not what was shown and signed", err)
 	}
-	if err := d.authorised(ctx, s, path, signed); err != nil {
+	if err := d.room(ctx, s); err != nil {
 		return Held{}, err
 	}
 	if _, stopped := d.chain.Mark(s.StopImage); stopped {
@@ -147,15 +161,45 @@ func (d *Desk) authorised(ctx context.Context, s *slip.Slip, path slip.Path, sig
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "slip-path", "this consent is not part of what was signed", err)
 	}
-	subject, err := d.door.VerifyPasskey(ctx, signed, root[:], "")
+	subject, portal, err := d.door.VerifyPasskey(ctx, signed, root[:], "")
 	if err != nil {
 		return err
+	}
+	if portal == s.Grantee && portal != d.home {
+		return fault.New(fault.Refused, "slip-portal", "this consent was signed at the portal of the hospital that it is for").
+			WithHint("sign it at the portal of a hospital that holds the records")
 	}
 	if subject != s.Subject {
 		return fault.New(fault.Refused, "slip-subject", "the passkey belongs to another patient")
 	}
 	if now := time.Now(); time.UnixMilli(s.IssuedAt).After(now.Add(5 * time.Minute)) {
 		return fault.New(fault.Invalid, "slip-time", "this consent was issued in the future").WithHint("set the clock of the device right")
+	}
+	return nil
+}
+
+// room refuses a slip beyond activeLimit; one that is here already has room.
+func (d *Desk) room(ctx context.Context, s *slip.Slip) error {
+	active, commitment := 0, s.Commitment()
+	err := d.store.View(ctx, func(v *store.View) error {
+		rows, err := v.Slips(s.Subject)
+		for _, row := range rows {
+			if row.Commitment == commitment {
+				active = 0
+				return nil
+			}
+			if row.State == stateActive {
+				active++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("counting consents: %w", err)
+	}
+	if active >= activeLimit {
+		return fault.New(fault.TooLarge, "slips-many", "this hospital holds 1,000 active consents of this patient already").
+			WithHint("stop those that are not needed any more")
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -25,32 +27,57 @@ type Door struct {
 	started     time.Time
 
 	sessions   sessions
-	seen       once
+	seen       once // assertions of software
 	challenges challenges
+	answered   once // nonces of patients' sign-ins
+	box        box
 }
 
-// New makes the station. The store keeps passkeys and invitations; the
-// directory is the member book.
-func New(cfg Config, book Directory, st *store.Store) (*Door, error) {
+// New makes the station. The store keeps passkeys and invitations, sealed under
+// the data key that is named; the directory is the member book. It takes up to
+// a second, for the sake of what signIn says of restarts.
+func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys Keys, name string) (*Door, error) {
 	clients, err := register(cfg.Clients)
 	if err != nil {
 		return nil, err
 	}
+	aead, err := keys.Key(ctx, name, true)
+	if err != nil {
+		return nil, fmt.Errorf("opening the key of passkeys: %w", err)
+	}
+	started := nextSecond(time.Now())
+	if err := until(ctx, started); err != nil {
+		return nil, err
+	}
 	return &Door{
 		member: cfg.Member, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients,
-		started: time.Now().Truncate(time.Second),
+		started: started, challenges: newChallenges(), box: box{aead},
 	}, nil
 }
 
+func nextSecond(t time.Time) time.Time { return t.Truncate(time.Second).Add(time.Second) }
+
+// until waits for a time.
+func until(ctx context.Context, t time.Time) error {
+	for wait := time.Until(t); wait > 0; wait = time.Until(t) {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 // SignIn exchanges a client assertion for an access token (RFC 7523 2.2, SMART
-// Backend Services 2.0). It fails with Unauthenticated.
-func (d *Door) SignIn(assertion string) (Token, error) {
-	now := time.Now()
-	actor, err := d.signIn(assertion, now)
+// Backend Services 2.0). It fails with Unauthenticated. An assertion from a
+// clock that is ahead is answered when its time has come, at most skew later.
+func (d *Door) SignIn(ctx context.Context, assertion string) (Token, error) {
+	actor, err := d.signIn(ctx, assertion, time.Now())
 	if err != nil {
 		return Token{}, err
 	}
-	return d.sessions.issue(actor, now), nil
+	return d.sessions.issue(actor, time.Now()), nil
 }
 
 // Actor returns who sends the request, by its bearer token (RFC 6750 2.1).

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,8 +11,8 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -21,67 +20,27 @@ import (
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 
 	"cairn/consent/slip"
+	"cairn/ledger/member"
 	"cairn/node/fault"
 	"cairn/node/store"
 )
 
-const (
-	challengeLife  = 5 * time.Minute
-	invitationLife = 7 * 24 * time.Hour
-	challengeLimit = 100_000
-)
-
-// challenges are the random values that a passkey must sign, each good once.
-type challenges struct {
-	mu   sync.Mutex
-	live map[string]pending
-}
-
-type pending struct {
-	code    [32]byte
-	expires time.Time
-}
-
-func (c *challenges) issue(p pending, now time.Time) (string, error) {
-	raw := make([]byte, 32)
-	rand.Read(raw) // never fails: crypto/rand, Go 1.24
-	text := base64.RawURLEncoding.EncodeToString(raw)
-	p.expires = now.Add(challengeLife)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.live == nil {
-		c.live = make(map[string]pending)
-	}
-	if len(c.live) >= challengeLimit {
-		for k, old := range c.live {
-			if now.After(old.expires) {
-				delete(c.live, k)
-			}
-		}
-		if len(c.live) >= challengeLimit {
-			return "", fault.New(fault.Busy, "challenges", "too many people are signing in at this moment").WithHint("try again in a minute")
-		}
-	}
-	c.live[text] = p
-	return text, nil
-}
-
-func (c *challenges) take(text string, now time.Time) (pending, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p, ok := c.live[text]
-	delete(c.live, text)
-	return p, ok && now.Before(p.expires)
-}
+// invitationLife is how long a patient may take to register a passkey.
+const invitationLife = 7 * 24 * time.Hour
 
 // Invite makes a one-time code for a patient whose identity this hospital has
-// proved. The code is shown once; the store keeps its hash. The write joins
-// the caller's transaction.
-func Invite(tx *store.Tx, subject string, now time.Time) (code string, err error) {
+// proved. The code is shown once; the store keeps its hash and, sealed, whose
+// it is. The write joins the caller's transaction, and so does the removal of
+// invitations that have ended.
+func (d *Door) Invite(tx *store.Tx, subject string, now time.Time) (code string, err error) {
+	if _, err := tx.DropInvitations(now.UnixMilli()); err != nil {
+		return "", err
+	}
 	raw := make([]byte, 16)
 	rand.Read(raw) // never fails: crypto/rand, Go 1.24
 	code = base64.RawURLEncoding.EncodeToString(raw)
-	return code, tx.AddInvitation(sha256.Sum256([]byte(code)), subject, now.Add(invitationLife).UnixMilli())
+	hash, ends := sha256.Sum256([]byte(code)), now.Add(invitationLife)
+	return code, tx.AddInvitation(hash, d.box.sealSubject(subject, hash, ends), ends.UnixMilli())
 }
 
 // RegisterOptions are the PublicKeyCredentialCreationOptions (WebAuthn Level 2,
@@ -91,10 +50,8 @@ func (d *Door) RegisterOptions(code string) (json.RawMessage, error) {
 	if !ok {
 		return nil, fault.New(fault.Broken, "member", "this hospital is not in the member book")
 	}
-	challenge, err := d.challenges.issue(pending{code: sha256.Sum256([]byte(code))}, time.Now())
-	if err != nil {
-		return nil, err
-	}
+	hash := sha256.Sum256([]byte(code))
+	challenge := base64.RawURLEncoding.EncodeToString(d.challenges.issue(toRegister, hash[:], time.Now()))
 	handle := make([]byte, 16)
 	rand.Read(handle) // random: a user handle must say nothing of the person (WebAuthn 14.6.1)
 	return json.Marshal(map[string]any{"publicKey": map[string]any{
@@ -109,13 +66,15 @@ func (d *Door) RegisterOptions(code string) (json.RawMessage, error) {
 // Registration is a passkey that was checked and may be kept. Keep uses the
 // invitation up and adds the passkey in one transaction.
 type Registration struct {
+	box  box
 	code [32]byte
-	key  store.Passkey
+	key  store.Passkey // its public key in the clear until Keep
 	at   time.Time
 }
 
 // Register checks a registration response (WebAuthn Level 2, 7.1): challenge,
-// origin, RP id, user verified, ES256. It fails with Unauthenticated.
+// origin, RP id, user verified, ES256. It fails with Unauthenticated. A
+// challenge is good once because the invitation that it is about is.
 func (d *Door) Register(response []byte, name string) (*Registration, error) {
 	now := time.Now()
 	m, _ := d.book.Member(d.member)
@@ -124,8 +83,12 @@ func (d *Door) Register(response []byte, name string) (*Registration, error) {
 		return nil, badPasskey(err)
 	}
 	text := parsed.Response.CollectedClientData.Challenge
-	p, ok := d.challenges.take(text, now)
-	if !ok {
+	nonce, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil, badPasskey(err)
+	}
+	hash, ok := d.challenges.about(toRegister, nonce, now)
+	if !ok || len(hash) != sha256.Size {
 		return nil, badPasskey(errors.New("unknown or expired challenge"))
 	}
 	params := []protocol.CredentialParameter{{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256}}
@@ -138,93 +101,110 @@ func (d *Door) Register(response []byte, name string) (*Registration, error) {
 	if err != nil {
 		return nil, badPasskey(err)
 	}
-	return &Registration{code: p.code, at: now, key: store.Passkey{
+	return &Registration{box: d.box, code: [32]byte(hash), at: now, key: store.Passkey{
 		Credential: data.CredentialID, Public: public, Name: clip(name), Added: now.UnixMilli(),
 	}}, nil
 }
 
-// Keep uses the invitation up and stores the passkey. It returns the patient
-// whom the invitation was for; it fails with Unauthenticated when the
-// invitation is unknown, used or expired.
+// Keep uses the invitation up and stores the passkey, sealed. It returns the
+// patient whom the invitation was for. It fails with NotFound or Gone when the
+// invitation is unknown, used or expired, with Broken when its row was altered.
 func (r *Registration) Keep(tx *store.Tx) (subject string, err error) {
-	if r.key.Subject, err = tx.UseInvitation(r.code, r.at.UnixMilli()); err != nil {
+	sealed, err := tx.UseInvitation(r.code, r.at.UnixMilli())
+	if err != nil {
 		return "", err
 	}
-	return r.key.Subject, tx.AddPasskey(&r.key)
+	row := r.key
+	if row.Subject, err = r.box.openSubject(sealed, r.code, r.at); err != nil {
+		return "", err
+	}
+	row.Public = r.box.seal(r.key.Public, keyBound(&row))
+	return row.Subject, tx.AddPasskey(&row)
 }
 
-// Challenge returns what a passkey must sign to sign in.
-func (d *Door) Challenge() (string, error) { return d.challenges.issue(pending{}, time.Now()) }
-
-// SignInPatient exchanges a passkey's assertion over a challenge of this node
-// for an access token. It fails with Unauthenticated.
-func (d *Door) SignInPatient(ctx context.Context, a slip.Assertion) (Token, error) {
+// SignInPatient exchanges a passkey's assertion over SignInChallenge of a nonce
+// of this node for an access token; each nonce is good once. It fails with
+// Unauthenticated.
+func (d *Door) SignInPatient(ctx context.Context, nonce []byte, a slip.Assertion) (Token, error) {
 	now := time.Now()
-	challenge, err := clientChallenge(a.ClientDataJSON)
-	if err != nil {
-		return Token{}, badPasskey(err)
+	if _, ok := d.challenges.about(toSignIn, nonce, now); !ok {
+		return Token{}, badPasskey(errors.New("unknown or expired nonce"))
 	}
-	if _, ok := d.challenges.take(challenge, now); !ok {
-		return Token{}, badPasskey(errors.New("unknown or expired challenge"))
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(challenge)
-	if err != nil {
-		return Token{}, badPasskey(err)
-	}
-	subject, err := d.VerifyPasskey(ctx, a, raw, d.member)
+	challenge := SignInChallenge(d.member, nonce)
+	subject, _, err := d.VerifyPasskey(ctx, a, challenge[:], d.member)
 	if err != nil {
 		return Token{}, err
+	}
+	// Only what a registered passkey has signed is remembered.
+	if !d.answered.first(string(nonce), now.Add(challengeLife), now) {
+		return Token{}, badPasskey(errors.New("the nonce was used"))
 	}
 	actor := Actor{kind: Patient, organisation: d.member, patient: subject, person: d.member + "/Patient/" + subject, name: "the patient", purpose: "PATRQT"}
 	return d.sessions.issue(actor, now), nil
 }
 
 // VerifyPasskey checks an assertion by a passkey that is registered here over
-// the given challenge and returns the local patient whose it is. The origin
-// must be one of the members' portals: of `only`, or of any member if only is
-// "". It fails with Unauthenticated.
-func (d *Door) VerifyPasskey(ctx context.Context, a slip.Assertion, challenge []byte, only string) (subject string, err error) {
-	var key *store.Passkey
+// the given challenge. It returns the local patient whose it is and the member
+// at whose portal she signed: `only`, or any member if only is "" (this
+// hospital, if it is one portal of several members). It fails with
+// Unauthenticated, and with Broken when the stored passkey was altered.
+func (d *Door) VerifyPasskey(ctx context.Context, a slip.Assertion, challenge []byte, only string) (subject, portal string, err error) {
+	subject, key, err := d.passkey(ctx, a.CredentialID)
+	if err != nil {
+		return "", "", err
+	}
+	errs := []error{errors.New("no portal of that kind")}
+	for _, m := range d.portals(only) {
+		err := slip.VerifyAssertion(a, key, challenge, m.RPID, m.Origins)
+		if err == nil {
+			return subject, m.ID, nil
+		}
+		errs = append(errs, err)
+	}
+	return "", "", badPasskey(errors.Join(errs...))
+}
+
+// portals returns the active member `only`, or all with this hospital first.
+func (d *Door) portals(only string) []member.Member {
+	var out []member.Member
+	for _, m := range d.book.Members() {
+		switch {
+		case !m.Active || only != "" && m.ID != only:
+		case m.ID == d.member:
+			out = slices.Insert(out, 0, m)
+		default:
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// passkey opens a registered passkey.
+func (d *Door) passkey(ctx context.Context, credential []byte) (subject string, key *ecdsa.PublicKey, err error) {
+	var row *store.Passkey
 	err = d.store.View(ctx, func(v *store.View) (err error) {
-		key, err = v.Passkey(a.CredentialID)
+		row, err = v.Passkey(credential)
 		return err
 	})
 	if fault.Is(err, fault.NotFound) {
-		return "", badPasskey(errors.New("not registered here"))
+		return "", nil, badPasskey(errors.New("not registered here"))
 	}
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	public, err := x509.ParsePKIXPublicKey(key.Public)
+	plain, err := d.box.open(row.Public, keyBound(row))
 	if err != nil {
-		return "", fault.Wrap(fault.Broken, "passkey", "a stored passkey is damaged", err)
+		return "", nil, brokenPasskey(err)
 	}
-	ecdsaKey, ok := public.(*ecdsa.PublicKey)
+	public, err := x509.ParsePKIXPublicKey(plain)
+	if err != nil {
+		return "", nil, brokenPasskey(err)
+	}
+	key, ok := public.(*ecdsa.PublicKey)
 	if !ok {
-		return "", fault.New(fault.Broken, "passkey", "a stored passkey is damaged")
+		return "", nil, brokenPasskey(errors.New("not an ECDSA key"))
 	}
-	errs := []error{errors.New("no portal of that kind")}
-	for _, m := range d.book.Members() {
-		if !m.Active || only != "" && m.ID != only {
-			continue
-		}
-		if err := slip.VerifyAssertion(a, ecdsaKey, challenge, m.RPID, m.Origins); err == nil {
-			return key.Subject, nil
-		} else {
-			errs = append(errs, err)
-		}
-	}
-	return "", badPasskey(errors.Join(errs...))
-}
-
-func clientChallenge(clientData []byte) (string, error) {
-	var c struct {
-		Challenge string `json:"challenge"`
-	}
-	if err := json.NewDecoder(bytes.NewReader(clientData)).Decode(&c); err != nil {
-		return "", err
-	}
-	return c.Challenge, nil
+	return row.Subject, key, nil
 }
 
 // coseToPKIX turns a COSE EC2 P-256 key (RFC 9053, 7.1.1) into PKIX DER.
@@ -254,4 +234,8 @@ func clip(name string) string {
 func badPasskey(cause error) error {
 	return fault.Wrap(fault.Unauthenticated, "passkey", "this passkey was not accepted", cause).
 		WithHint("start again; use the device on which the passkey was made")
+}
+
+func brokenPasskey(cause error) error {
+	return fault.Wrap(fault.Broken, "passkey", "a stored passkey was altered or damaged", cause)
 }

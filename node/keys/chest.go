@@ -15,9 +15,10 @@ import (
 // Names of data keys that belong to no patient. A patient's key has her local
 // id as its name, which never begins with a tilde (FHIR R4 2.24.0.1, id).
 const (
-	ChestHospital = ""       // records about no patient
-	ChestLog      = "~log"   // entries of the log
-	ChestSlips    = "~slips" // accepted slips
+	ChestHospital = ""          // records about no patient
+	ChestLog      = "~log"      // entries of the log
+	ChestSlips    = "~slips"    // accepted slips
+	ChestPasskeys = "~passkeys" // patients' passkeys and invitations
 )
 
 // chestLimit bounds how many unwrapped data keys are kept in memory.

@@ -43,7 +43,7 @@ func (d *Desk) Invite(ctx context.Context, actor identity.Actor, subject string)
 		if err != nil || head.Deleted {
 			return fault.New(fault.NotFound, "not-found", "there is no such patient at this hospital")
 		}
-		if code, err = identity.Invite(tx, subject, time.Now()); err != nil {
+		if code, err = d.door.Invite(tx, subject, time.Now()); err != nil {
 			return err
 		}
 		return draft.Append(tx)
@@ -70,7 +70,7 @@ func (d *Desk) Register(ctx context.Context, response []byte, name string) (subj
 		}
 		return draft.Append(tx)
 	})
-	if fault.Is(err, fault.Gone) {
+	if fault.Is(err, fault.Gone) || fault.Is(err, fault.NotFound) {
 		return "", fault.New(fault.Unauthenticated, "invitation", "this invitation is unknown, used or expired").
 			WithHint("ask the hospital for a new one")
 	}
