@@ -85,15 +85,25 @@ func (a Answer) Refusal() (code, text string) {
 }
 
 // Do sends a request to a path of the node. A body is sent as FHIR JSON below
-// /fhir and as JSON elsewhere.
+// /fhir and as JSON elsewhere. When the node does not know the token any more,
+// because it was restarted, Do signs in again and repeats the request once.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte) (Answer, error) {
-	access, err := c.access(ctx)
-	if err != nil {
-		return Answer{}, err
+	a, access, err := c.send(ctx, method, path, body)
+	if err == nil && a.Status == http.StatusUnauthorized {
+		c.forget(access)
+		a, _, err = c.send(ctx, method, path, body)
+	}
+	return a, err
+}
+
+// send sends one request, and returns the token that it was sent with.
+func (c *Client) send(ctx context.Context, method, path string, body []byte) (a Answer, access string, err error) {
+	if access, err = c.access(ctx); err != nil {
+		return Answer{}, "", err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.Root+path, bytes.NewReader(body))
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, "", fmt.Errorf("%s at %s: %w", method, c.home, peer.WithoutURL(err))
 	}
 	req.Header.Set("Authorization", "Bearer "+access)
 	if body != nil {
@@ -101,11 +111,11 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte) (Answ
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, "", fmt.Errorf("%s at %s: %w", method, c.home, peer.WithoutURL(err))
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
-	return Answer{res.StatusCode, res.Header, data}, err
+	return Answer{res.StatusCode, res.Header, data}, access, err
 }
 
 // Expect is Do with an error for any other status.
@@ -116,6 +126,16 @@ func (c *Client) Expect(ctx context.Context, status int, method, path string, bo
 		err = fmt.Errorf("%s at %s: status %d (%s): %s", method, c.home, a.Status, code, text)
 	}
 	return a, err
+}
+
+// forget drops a token that the node refused, unless another request has
+// replaced it already.
+func (c *Client) forget(access string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.token.Access == access {
+		c.token = peer.Token{}
+	}
 }
 
 func (c *Client) access(ctx context.Context) (string, error) {

@@ -27,6 +27,15 @@ import (
 // answerLimit bounds what one answer of another hospital may weigh, in bytes.
 const answerLimit = 32 << 20
 
+// What is kept of a text that another hospital chose: bytes of a refusal's code,
+// of its text and of one receipt, and the number of receipts.
+const (
+	codeLimit    = 64
+	textLimit    = 500
+	receiptLimit = 200
+	Receipts     = 200
+)
+
 // Client asks other members. Its methods are safe for concurrent use.
 type Client struct {
 	home   string
@@ -52,37 +61,47 @@ func New(home string, key *ecdsa.PrivateKey, client *http.Client) *Client {
 // Answer is what another hospital answered.
 type Answer struct {
 	Body     []byte
-	Receipts []string // of its log, from the header Cairn-Receipt
+	Receipts []string // of its log, from the header Cairn-Receipt; at most [Receipts], each clipped
 }
 
 // Get sends a FHIR request (a path below the service base, such as
 // "Observation?patient=17") to another member for the actor. A refusal there
-// comes back as the fault that it is, with that hospital's text and rule.
+// comes back as the fault that it is, with that hospital's text and rule,
+// clipped. A token that the member does not know any more is replaced once.
 func (c *Client) Get(ctx context.Context, to member.Member, actor identity.Actor, path string) (Answer, error) {
-	access, err := c.token(ctx, to, actor)
-	if err != nil {
-		return Answer{}, err
+	res, body, access, err := c.get(ctx, to, actor, path)
+	if err == nil && res.StatusCode == http.StatusUnauthorized {
+		c.forget(to, actor, access)
+		res, body, _, err = c.get(ctx, to, actor, path)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.URL+"/fhir/"+path, nil)
-	if err != nil {
-		return Answer{}, fmt.Errorf("asking %s: %w", to.ID, err)
-	}
-	req.Header.Set("Authorization", "Bearer "+access)
-	req.Header.Set("Accept", "application/fhir+json")
-	res, body, err := c.do(req, to.ID)
 	if err != nil {
 		return Answer{}, err
 	}
 	if res.StatusCode != http.StatusOK {
 		return Answer{}, refusal(to.ID, res.StatusCode, body)
 	}
-	return Answer{Body: body, Receipts: res.Header.Values("Cairn-Receipt")}, nil
+	return Answer{Body: body, Receipts: receipts(res.Header)}, nil
+}
+
+// get sends one request, and returns the token that it was sent with.
+func (c *Client) get(ctx context.Context, to member.Member, actor identity.Actor, path string) (res *http.Response, body []byte, access string, err error) {
+	if access, err = c.token(ctx, to, actor); err != nil {
+		return nil, nil, "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.URL+"/fhir/"+path, nil)
+	if err != nil {
+		return nil, nil, "", fmt.Errorf("asking %s: %w", to.ID, WithoutURL(err))
+	}
+	req.Header.Set("Authorization", "Bearer "+access)
+	req.Header.Set("Accept", "application/fhir+json")
+	res, body, err = c.do(req, to.ID)
+	return res, body, access, err
 }
 
 func (c *Client) do(req *http.Request, to string) (*http.Response, []byte, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Busy, "peer-silent", "the hospital "+to+" does not answer", err)
+		return nil, nil, fault.Wrap(fault.Busy, "peer-silent", "the hospital "+to+" does not answer", WithoutURL(err))
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, answerLimit+1))
@@ -106,10 +125,10 @@ func refusal(to string, status int, body []byte) error {
 	if json.Unmarshal(body, &outcome) == nil && len(outcome.Issue) > 0 {
 		d := outcome.Issue[0].Details
 		if d.Text != "" {
-			text = d.Text
+			text = clip(d.Text, textLimit)
 		}
 		if len(d.Coding) > 0 && d.Coding[0].Code != "" {
-			code = d.Coding[0].Code
+			code = clip(d.Coding[0].Code, codeLimit)
 		}
 	}
 	kind := fault.Broken
@@ -129,7 +148,7 @@ func refusal(to string, status int, body []byte) error {
 // token returns a live access token at a member for the actor's person and
 // purpose, signing in if there is none.
 func (c *Client) token(ctx context.Context, to member.Member, actor identity.Actor) (string, error) {
-	key := tokenKey{to.ID, strings.Join([]string{actor.Person(), actor.Role(), actor.Unit(), actor.Purpose()}, "\x00")}
+	key := keyOf(to, actor)
 	c.mu.Lock()
 	have, ok := c.tokens[key]
 	c.mu.Unlock()
@@ -149,6 +168,21 @@ func (c *Client) token(ctx context.Context, to member.Member, actor identity.Act
 	}
 	c.tokens[key] = fresh
 	return fresh.Access, nil
+}
+
+// forget drops the token that a member refused, unless another request has
+// replaced it already.
+func (c *Client) forget(to member.Member, actor identity.Actor, access string) {
+	key := keyOf(to, actor)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tokens[key].Access == access {
+		delete(c.tokens, key)
+	}
+}
+
+func keyOf(to member.Member, actor identity.Actor) tokenKey {
+	return tokenKey{to.ID, strings.Join([]string{actor.Person(), actor.Role(), actor.Unit(), actor.Purpose()}, "\x00")}
 }
 
 func (c *Client) signIn(ctx context.Context, to member.Member, actor identity.Actor) (Token, error) {
@@ -177,12 +211,12 @@ func SignIn(ctx context.Context, client *http.Client, root, assertion string) (T
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, root+"/auth/token", strings.NewReader(form.Encode()))
 	if err != nil {
-		return Token{}, err
+		return Token{}, fmt.Errorf("signing in: %w", WithoutURL(err))
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	res, err := client.Do(req)
 	if err != nil {
-		return Token{}, fault.Wrap(fault.Busy, "peer-silent", "the hospital does not answer", err)
+		return Token{}, fault.Wrap(fault.Busy, "peer-silent", "the hospital does not answer", WithoutURL(err))
 	}
 	defer res.Body.Close()
 	var answer struct {
@@ -194,7 +228,36 @@ func SignIn(ctx context.Context, client *http.Client, root, assertion string) (T
 		return Token{}, fault.Wrap(fault.Busy, "peer-silent", "the hospital's sign-in does not answer as it should", err)
 	}
 	if res.StatusCode != http.StatusOK || answer.AccessToken == "" {
-		return Token{}, fault.Wrap(fault.Refused, "peer-sign-in", "the hospital did not accept the sign-in", errors.New(answer.ErrorDescription))
+		return Token{}, fault.Wrap(fault.Refused, "peer-sign-in", "the hospital did not accept the sign-in", errors.New(clip(answer.ErrorDescription, textLimit)))
 	}
 	return Token{answer.AccessToken, time.Now().Add(time.Duration(answer.ExpiresIn)*time.Second - 15*time.Second)}, nil
+}
+
+// receipts reads the header Cairn-Receipt.
+func receipts(h http.Header) []string {
+	all := h.Values("Cairn-Receipt")
+	all = all[:min(len(all), Receipts)]
+	out := make([]string, len(all))
+	for i, r := range all {
+		out[i] = clip(r, receiptLimit)
+	}
+	return out
+}
+
+// clip returns valid UTF-8 of at most limit bytes.
+func clip(s string, limit int) string {
+	if len(s) > limit {
+		s = s[:limit]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// WithoutURL returns the cause inside an error of net/http without the URL
+// that such an error names: its query tells whose records were asked for.
+func WithoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
