@@ -50,6 +50,13 @@ const wait = 20 * time.Second
 // pages bounds how many pages are followed at one custodian.
 const pages = 100
 
+// page is how many records are asked for at once, unless the caller says.
+const page = "500"
+
+// logging bounds the writing of what was received, in case the one who asked
+// has left.
+const logging = 10 * time.Second
+
 // Item is one record that custodians hold, with where it came from.
 type Item struct {
 	Raw     []byte   // the custodian's bytes
@@ -60,15 +67,15 @@ type Item struct {
 type Source struct {
 	Custodian string // member id
 	URL       string // of the record there
-	Evidence  string // URL at which the record's proof bundle can be had
+	Evidence  string // URL at which the record's proof bundle can be had, or "" if the custodian names no version
 }
 
 // Custodian is how one hospital answered.
 type Custodian struct {
 	ID, Name string
 	Count    int
-	Receipts []string // of its log: what it says it disclosed
-	Fault    *fault.Error
+	Receipts []string     // of its log: what it says it disclosed; at most [peer.Receipts]
+	Fault    *fault.Error // why not all, or nothing, came
 }
 
 // Gathered is what all custodians answered.
@@ -81,11 +88,16 @@ type Gathered struct {
 // Gather asks every hospital that the patient told this one about for records
 // of a type, with search parameters. It is for this hospital's staff. Each
 // answer is in the log before it is handed on; a hospital that refuses or does
-// not answer is listed with the reason.
+// not answer, or that has more than fits, is listed with the reason. A type that
+// R4 does not have is Invalid.
 func (d *Desk) Gather(ctx context.Context, actor identity.Actor, subject, typ string, params url.Values) (Gathered, error) {
 	if actor.Kind() != identity.Staff {
 		return Gathered{}, fault.New(fault.Refused, "policy.gather", "only a person of this hospital can ask other hospitals").
 			WithHint("vouch for the person in the hl7-b2b extension when signing in")
+	}
+	if !resource.IsType(typ) {
+		return Gathered{}, fault.New(fault.Invalid, "not-supported", "FHIR R4 has no such resource type").
+			WithHint("types are spelled as in http://hl7.org/fhir/R4/resourcelist.html, for example _type=Observation")
 	}
 	asked := typ + "?" + params.Encode()
 	ask := gate.Ask{Interaction: "gather", Action: consent.Access, Subject: subject, Query: asked}
@@ -149,6 +161,9 @@ func (d *Desk) askOne(ctx context.Context, actor identity.Actor, l *store.Locato
 	for k, v := range params {
 		query[k] = v
 	}
+	if !query.Has("_count") {
+		query.Set("_count", page)
+	}
 	query.Set("patient", l.Patient)
 	if typ == "Patient" {
 		query.Del("patient")
@@ -168,27 +183,29 @@ func (d *Desk) askOne(ctx context.Context, actor identity.Actor, l *store.Locato
 			return out
 		}
 	}
+	out.custodian.Fault = fault.New(fault.TooLarge, "gather-truncated", "this hospital has more records than can be gathered at once; these are not all").
+		WithHint("ask for less, for example by category, code or date")
 	return out
 }
 
-// read adds a searchset's entries and returns the next page's path.
+// read adds a searchset's matches and returns the next page's path.
 func (a *answer) read(m member.Member, got peer.Answer) (next string, err error) {
 	bundle, err := resource.Parse(got.Body, resource.Limits{Bytes: len(got.Body), Nodes: 2_000_000})
 	if err != nil || bundle.Type() != "Bundle" {
 		return "", fault.Wrap(fault.Broken, "peer-answer", "the hospital "+m.ID+" answered with something that is not a bundle", err)
 	}
-	a.custodian.Receipts = append(a.custodian.Receipts, got.Receipts...)
+	room := peer.Receipts - len(a.custodian.Receipts)
+	a.custodian.Receipts = append(a.custodian.Receipts, got.Receipts[:min(len(got.Receipts), room)]...)
 	for entry := range bundle.Root().Get("entry").Items() {
-		doc, err := resource.Parse(entry.Get("resource").Raw(), resource.Limits{})
-		if err != nil {
-			return "", fault.Wrap(fault.Broken, "peer-answer", "the hospital "+m.ID+" answered with a record that does not parse", err)
+		if !entry.Get("search").Get("mode").Is("match") {
+			continue
 		}
-		full, _ := entry.Get("fullUrl").Text()
-		version, _ := doc.Root().Get("meta").Get("versionId").Text()
+		doc, err := resource.Parse(entry.Get("resource").Raw(), resource.Limits{})
+		if err != nil || !resource.IsType(doc.Type()) || !resource.ValidID(doc.ID()) {
+			return "", fault.Wrap(fault.Broken, "peer-answer", "the hospital "+m.ID+" answered with something that is not a record", err)
+		}
 		a.docs = append(a.docs, doc)
-		a.items = append(a.items, Item{Raw: doc.Raw(), Sources: []Source{{
-			Custodian: m.ID, URL: full, Evidence: m.URL + "/fhir/" + doc.Type() + "/" + doc.ID() + "/_history/" + version + "/$evidence",
-		}}})
+		a.items = append(a.items, Item{Raw: doc.Raw(), Sources: []Source{source(m, doc)}})
 		a.custodian.Count++
 	}
 	for link := range bundle.Root().Get("link").Items() {
@@ -206,26 +223,28 @@ func (a *answer) read(m member.Member, got peer.Answer) (next string, err error)
 	return path, nil
 }
 
-// note writes what came back into this hospital's log: one event for each
-// custodian, with that custodian's own receipt.
-func (d *Desk) note(ctx context.Context, actor identity.Actor, subject, asked string, answers []answer) ([]evidence.Receipt, error) {
-	var drafts []*evidence.Draft
-	for _, a := range answers {
-		ev := proof.Event{
-			Kind: proof.KindDisclosureReceived, Time: time.Now().UnixMilli(), Actor: gate.Describe(actor), Subject: gate.PatientReference(subject),
-			Purpose: actor.Purpose(), Action: "gather", Allowed: a.custodian.Fault == nil, Query: asked, Counterpart: a.custodian.ID,
-			Detail: fmt.Sprintf("%d records; receipts %s", a.custodian.Count, strings.Join(a.custodian.Receipts, " ")),
-		}
-		if a.custodian.Fault != nil {
-			ev.Rule, ev.Explanation = a.custodian.Fault.Code, a.custodian.Fault.Text
-		}
-		draft, err := d.journal.Draft(ev)
-		if err != nil {
-			return nil, err
-		}
-		drafts = append(drafts, draft)
+// source says where a record is at a custodian. Nothing of it but the type, the
+// id and the version is the custodian's word.
+func source(m member.Member, doc *resource.Doc) Source {
+	out := Source{Custodian: m.ID, URL: m.URL + "/fhir/" + doc.Type() + "/" + doc.ID()}
+	version, _ := doc.Root().Get("meta").Get("versionId").Text()
+	if version != "" && strings.Trim(version, "0123456789") == "" {
+		out.Evidence = out.URL + "/_history/" + version + "/$evidence"
 	}
-	err := d.store.Update(ctx, func(tx *store.Tx) error {
+	return out
+}
+
+// note writes what came back into this hospital's log: one event for each
+// custodian, with that custodian's own receipts. It does so even if the one who
+// asked has left, for the data has arrived.
+func (d *Desk) note(ctx context.Context, actor identity.Actor, subject, asked string, answers []answer) ([]evidence.Receipt, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logging)
+	defer cancel()
+	drafts, err := d.drafts(actor, subject, asked, answers)
+	if err != nil {
+		return nil, err
+	}
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
 		for _, draft := range drafts {
 			if err := draft.Append(tx); err != nil {
 				return err
@@ -241,4 +260,40 @@ func (d *Desk) note(ctx context.Context, actor identity.Actor, subject, asked st
 		out[i] = draft.Receipt()
 	}
 	return out, nil
+}
+
+// drafts prepares the events. An answer that cannot be logged as it is is
+// thrown away, and its event says so.
+func (d *Desk) drafts(actor identity.Actor, subject, asked string, answers []answer) ([]*evidence.Draft, error) {
+	var drafts []*evidence.Draft
+	for i := range answers {
+		a := &answers[i]
+		draft, err := d.journal.Draft(received(actor, subject, asked, a.custodian))
+		if err != nil {
+			bare := Custodian{ID: a.custodian.ID, Name: a.custodian.Name}
+			bare.Fault = fault.Wrap(fault.Broken, "peer-answer", "the hospital "+bare.ID+" answered with something that cannot be logged, so it is not shown", err)
+			*a = answer{custodian: bare}
+			draft, err = d.journal.Draft(received(actor, subject, asked, bare))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("logging what was received: %w", err)
+		}
+		drafts = append(drafts, draft)
+	}
+	return drafts, nil
+}
+
+// received is the event of one custodian's answer. It is allowed as soon as one
+// record came, whatever happened after.
+func received(actor identity.Actor, subject, asked string, c Custodian) proof.Event {
+	ev := proof.Event{
+		Kind: proof.KindDisclosureReceived, Time: time.Now().UnixMilli(), Actor: gate.Describe(actor), Subject: gate.PatientReference(subject),
+		Purpose: actor.Purpose(), Action: "gather", Allowed: c.Fault == nil || c.Count > 0, Query: asked, Counterpart: c.ID,
+		Detail: fmt.Sprintf("%d records; receipts %s", c.Count, strings.Join(c.Receipts, " ")),
+	}
+	if c.Fault != nil {
+		ev.Rule, ev.Explanation = c.Fault.Code, c.Fault.Text
+		ev.Detail += "; not complete: " + c.Fault.Code
+	}
+	return ev
 }

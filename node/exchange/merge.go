@@ -3,54 +3,46 @@ package exchange
 import (
 	"crypto/sha256"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cairn/fhir/resource"
 )
 
-// merge puts the custodians' records into one list. Records are the same when
-// they are of one type and have the same business identifiers or, without
-// any, the same content apart from what each server sets itself (id, meta,
-// text, literal references). The first custodian's bytes stand, every source
-// is kept.
+// merge puts the custodians' records into one list. Two records are one when
+// they are of one type, their custodians differ, and their content is equal,
+// business identifiers included, apart from what each server sets itself: id,
+// meta, text, literal references. The first custodian's bytes stand, every
+// source is kept. Two like records of one custodian stay two. Records with the
+// same identifiers and different content stay two as well: a conflict is
+// shown, never silently chosen.
 func merge(answers []answer) []Item {
 	var out []Item
-	at := make(map[[32]byte]int)
+	at := make(map[[32]byte][]int) // in out, by content
 	for _, a := range answers {
 		for i, item := range a.items {
-			key := sameness(a.docs[i])
-			if j, again := at[key]; again {
+			key := sha256.Sum256([]byte(content(a.docs[i].Root(), 0)))
+			from := item.Sources[0].Custodian
+			like := slices.IndexFunc(at[key], func(j int) bool { return !has(out[j], from) })
+			if like >= 0 {
+				j := at[key][like]
 				out[j].Sources = append(out[j].Sources, item.Sources...)
 				continue
 			}
-			at[key] = len(out)
+			at[key] = append(at[key], len(out))
 			out = append(out, item)
 		}
 	}
 	return out
 }
 
-// sameness returns a hash that is the same for the same record at several
-// hospitals.
-func sameness(doc *resource.Doc) [32]byte {
-	root := doc.Root()
-	var ids []string
-	for id := range root.Get("identifier").Items() {
-		system, _ := id.Get("system").Text()
-		value, _ := id.Get("value").Text()
-		if value != "" {
-			ids = append(ids, system+"|"+value)
-		}
-	}
-	if len(ids) > 0 {
-		slices.Sort(ids)
-		return sha256.Sum256([]byte(doc.Type() + "\x00id\x00" + strings.Join(ids, "\x00")))
-	}
-	return sha256.Sum256([]byte(doc.Type() + "\x00content\x00" + content(root, 0)))
+// has reports whether an item is at a custodian.
+func has(item Item, custodian string) bool {
+	return slices.ContainsFunc(item.Sources, func(s Source) bool { return s.Custodian == custodian })
 }
 
 // content writes a node with its members in the order of their names, without
-// what a server sets.
+// what a server sets. Different nodes are written differently.
 func content(n resource.Node, depth int) string {
 	switch n.Kind() {
 	case resource.Object:
@@ -59,7 +51,7 @@ func content(n resource.Node, depth int) string {
 			if key == "reference" || depth == 0 && (key == "id" || key == "meta" || key == "text") {
 				continue
 			}
-			parts = append(parts, key+"="+content(v, depth+1))
+			parts = append(parts, strconv.Quote(key)+"="+content(v, depth+1))
 		}
 		slices.Sort(parts)
 		return "{" + strings.Join(parts, ",") + "}"
@@ -71,7 +63,7 @@ func content(n resource.Node, depth int) string {
 		return "[" + strings.Join(parts, ",") + "]"
 	}
 	if text, ok := n.Text(); ok {
-		return "'" + text + "'"
+		return strconv.Quote(text)
 	}
 	return string(n.Raw())
 }

@@ -1,0 +1,99 @@
+package exchange
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"strings"
+	"testing"
+
+	"cairn/ledger/member"
+	"cairn/node/evidence"
+	"cairn/node/fault"
+	"cairn/node/identity"
+	"cairn/node/peer"
+)
+
+var east = member.Member{ID: "east", URL: "https://east.example"}
+
+func TestRead(t *testing.T) {
+	const entry = `{"fullUrl":"https://evil.example/x","resource":`
+	bundle := `{"resourceType":"Bundle","entry":[` +
+		entry + `{"resourceType":"Observation","id":"1","meta":{"versionId":"12"}},"search":{"mode":"match"}},` +
+		entry + `{"resourceType":"Observation","id":"2","meta":{"versionId":"x-1"}},"search":{"mode":"match"}},` +
+		entry + `{"resourceType":"Observation","id":"3"},"search":{"mode":"match"}},` +
+		entry + `{"resourceType":"Observation","id":"4"},"search":{"mode":"include"}},` +
+		entry + `{"resourceType":"OperationOutcome"},"search":{"mode":"outcome"}}]}`
+	var a answer
+	got := peer.Answer{Body: []byte(bundle), Receipts: make([]string, 150)}
+	for range 2 {
+		if _, err := a.read(east, got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(a.custodian.Receipts) != 200 {
+		t.Errorf("%d receipts are kept", len(a.custodian.Receipts))
+	}
+	const base = "https://east.example/fhir/Observation/"
+	want := []Source{{"east", base + "1", base + "1/_history/12/$evidence"}, {"east", base + "2", ""}, {"east", base + "3", ""}}
+	if len(a.items) != 2*len(want) {
+		t.Fatalf("%d items", len(a.items))
+	}
+	for i, w := range want {
+		if a.items[i].Sources[0] != w {
+			t.Errorf("%+v instead of %+v", a.items[i].Sources[0], w)
+		}
+	}
+	for _, bad := range []string{`{"resourceType":"Observation","id":"a/../b"}`, `{"resourceType":"Nonsense","id":"1"}`, `{"resourceType":"Observation"}`} {
+		body := `{"resourceType":"Bundle","entry":[{"search":{"mode":"match"},"resource":` + bad + `}]}`
+		if _, err := a.read(east, peer.Answer{Body: []byte(body)}); !fault.Is(err, fault.Broken) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestReceived(t *testing.T) {
+	broke := fault.New(fault.Busy, "peer-silent", "broke off")
+	for _, c := range []struct {
+		Custodian
+		allowed bool
+	}{
+		{Custodian{Count: 3}, true}, {Custodian{}, true}, {Custodian{Fault: broke}, false}, {Custodian{Count: 3, Fault: broke}, true},
+	} {
+		ev := received(identity.Actor{}, "1", "Observation?", c.Custodian)
+		if ev.Allowed != c.allowed {
+			t.Errorf("%d records, fault %v: allowed %t", c.Count, c.Fault, ev.Allowed)
+		}
+		if c.Fault != nil && (ev.Rule != "peer-silent" || !strings.Contains(ev.Detail, "peer-silent")) {
+			t.Errorf("the event does not tell the fault: %+v", ev)
+		}
+	}
+}
+
+type oneKey struct{}
+
+func (oneKey) Key(context.Context, string, bool) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(make([]byte, 32))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// TestUnloggable meets an answer whose event the log cannot take: it is not
+// shown, and the others are logged.
+func TestUnloggable(t *testing.T) {
+	j, err := evidence.NewJournal(context.Background(), "north", oneKey{}, "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := []answer{from(t, "a", lab), from(t, "b", lab)}
+	answers[0].custodian.Receipts = []string{"\xff"}
+	drafts, err := (&Desk{journal: j}).drafts(identity.Actor{}, "1", "Observation?", answers)
+	if err != nil || len(drafts) != 2 {
+		t.Fatalf("%d events: %v", len(drafts), err)
+	}
+	if len(answers[0].items) != 0 || answers[0].custodian.Fault == nil || answers[0].custodian.ID != "a" || len(merge(answers)) != 1 {
+		t.Errorf("what is not logged is shown: %+v", answers[0].custodian)
+	}
+}
