@@ -16,6 +16,7 @@ type vigil struct {
 	here      atomic.Int64  // this machine's clock when the last block was run, 0 when that was not live
 	skew      atomic.Int64  // between this machine's clock and the ledger's, when last seen
 	failed    atomic.Bool
+	arrived   atomic.Bool  // since its start, this node has been as high as members with more than two thirds of the power
 	lonely    atomic.Int64 // since when too few members are connected, 0 for enough
 	waiting   atomic.Int64 // since when the oldest transaction of our own waits, 0 for none
 	running   atomic.Int64 // since when the books are with a block, 0 when they are not
@@ -69,7 +70,7 @@ func (v *vigil) fresh(now int64) error {
 		return errFailed
 	case following == nil:
 		return errNotBegun
-	case !(*following)():
+	case !(*following)() || !v.arrived.Load():
 		return errBehind
 	case v.skew.Load() > int64(v.params.SkewMillis): //nolint:gosec // at most a year
 		return errSkew
@@ -89,7 +90,8 @@ func since(start, now int64) int64 {
 }
 
 // Fresh returns nil when this node may speak for the ledger at this moment (Unix milliseconds), and otherwise why not:
-// consensus failed here; the node is catching up; its clock and the ledger's differed by more than Params.SkewMillis when
+// consensus failed here; the node is catching up, or has not yet heard from members with more than two thirds of the power
+// that they are no higher; its clock and the ledger's differed by more than Params.SkewMillis when
 // it last took part in a block; the members it is connected to, with itself, have had no more than two thirds of the
 // power for longer than Params.GraceMillis; or a transaction of its own has waited for longer than that. It costs a few
 // loads, and is meant to be asked before every disclosure.

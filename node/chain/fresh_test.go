@@ -73,6 +73,7 @@ func TestFreshMindsWhatWaits(t *testing.T) {
 	c := open(t, n.configs[0])
 	following := func() bool { return true }
 	c.vigil.following.Store(&following)
+	c.vigil.arrived.Store(true)
 	if got := why(c); got != "" {
 		t.Fatalf("at first: %q", got)
 	}

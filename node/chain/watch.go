@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	watchEvery = 500 * time.Millisecond
-	sweepEvery = 10 * time.Second
-	ahead      = 3 // blocks by which members must be ahead of a height that stands still
+	watchEvery  = 500 * time.Millisecond
+	sweepEvery  = 10 * time.Second
+	arriveEvery = 20 * time.Millisecond // after the start, until this node is as high as the others
+	ahead       = 3                     // blocks by which members must be ahead of a height that stands still
 )
 
 // watch looks after what CometBFT does not say: how much of the voting power is connected, whether the height stands
@@ -54,6 +55,7 @@ func (r *replica) votes() map[string]uint64 {
 }
 
 func (w *watch) run(ctx context.Context) {
+	w.arrive(ctx)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
@@ -64,6 +66,30 @@ func (w *watch) run(ctx context.Context) {
 				w.swept = now
 				sweep(filepath.Join(w.chain.cfg.Dir, walDir))
 			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// arrive waits until members with more than two thirds of the power, this one among them, say that they are no higher
+// than this node. Before that, a mark may be on the ledger that this replica does not have: CometBFT leaves block sync
+// while it may still be blocks behind.
+func (w *watch) arrive(ctx context.Context) {
+	tick := time.NewTicker(arriveEvery)
+	defer tick.Stop()
+	for looked := time.Now(); ; {
+		t := w.chain.tally(w.votes, int64(w.chain.Height())+1) //nolint:gosec // a peer at our height works on the next
+		if 3*(t.heard-t.above) > 2*t.total {
+			w.chain.vigil.arrived.Store(true)
+			return
+		}
+		if time.Since(looked) >= watchEvery {
+			w.look()
+			looked = time.Now()
+		}
+		select {
+		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
