@@ -4,6 +4,14 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -12,6 +20,7 @@ import (
 	"cairn/node/fault"
 	"cairn/node/identity"
 	"cairn/node/peer"
+	"cairn/node/store"
 )
 
 var east = member.Member{ID: "east", URL: "https://east.example"}
@@ -95,5 +104,58 @@ func TestUnloggable(t *testing.T) {
 	}
 	if len(answers[0].items) != 0 || answers[0].custodian.Fault == nil || answers[0].custodian.ID != "a" || len(merge(answers)) != 1 {
 		t.Errorf("what is not logged is shown: %+v", answers[0].custodian)
+	}
+}
+
+type book struct{ only member.Member }
+
+func (b book) Member(string) (member.Member, bool) { return b.only, true }
+
+// TestPages follows a custodian without an end, and looks at how it is asked.
+func TestPages(t *testing.T) {
+	var asked []string
+	mux := http.NewServeMux()
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	mux.HandleFunc("POST /auth/token", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"access_token":"t","expires_in":300}`)
+	})
+	mux.HandleFunc("GET /fhir/Observation", func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Query().Get("_count"))
+		fmt.Fprintf(w, `{"resourceType":"Bundle","link":[{"relation":"next","url":"%s/fhir/Observation?cursor=x"}],"entry":[{"resource":%s,"search":{"mode":"match"}}]}`, s.URL, lab)
+	})
+	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Desk{peers: peer.New("north", key, s.Client()), book: book{member.Member{ID: "east", URL: s.URL, Active: true}}}
+	for count, params := range map[string]url.Values{"500": {}, "7": {"_count": {"7"}}} {
+		asked = nil
+		a := d.askOne(t.Context(), identity.Actor{}, &store.Locator{Member: "east", Patient: "1"}, "Observation", params)
+		if f := a.custodian.Fault; len(a.items) != pages || f == nil || f.Kind != fault.TooLarge || f.Code != "gather-truncated" {
+			t.Errorf("%d records, fault %v", len(a.items), f)
+		}
+		if asked[0] != count {
+			t.Errorf("asked for %s records instead of %s", asked[0], count)
+		}
+	}
+}
+
+// TestNoteAfterLeaving logs what arrived although the one who asked has left.
+func TestNoteAfterLeaving(t *testing.T) {
+	j, err := evidence.NewJournal(t.Context(), "north", oneKey{}, "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(t.TempDir(), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	got, err := (&Desk{journal: j, store: st}).note(left, identity.Actor{}, "1", "Observation?", []answer{from(t, "a", lab)})
+	if err != nil || len(got) != 1 {
+		t.Errorf("%d receipts: %v", len(got), err)
 	}
 }
