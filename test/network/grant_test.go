@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -127,6 +128,45 @@ func (s *scene) stoppedInLog(ctx context.Context, t *testing.T) {
 	}
 }
 
+// TestSignedAtTheGrantee: a consent that was signed on the page of the hospital
+// that it is for is refused elsewhere, and taken at that hospital itself.
+func TestSignedAtTheGrantee(t *testing.T) {
+	ctx := within(t, time.Minute)
+	s := newScene(ctx, t)
+	var refused *wallet.Refused
+	_, err := s.wallet.Grant(ctx, labsFor(s.grantee), s.grantee.ID, s.custodian.ID)
+	if !errors.As(err, &refused) || refused.Code() != "slip-portal" || !strings.Contains(err.Error(), "to "+s.custodian.ID) {
+		t.Errorf("signed at the grantee: %v", err)
+	}
+	if _, err := s.wallet.Grant(ctx, labsFor(s.grantee), s.second.ID, s.custodian.ID); err != nil {
+		t.Errorf("signed at another custodian: %v", err)
+	}
+}
+
+// TestStopWithADeadLog stops a consent while the custodian cannot write its
+// log: the node goes on, and the stop is in her log once it can.
+func TestStopWithADeadLog(t *testing.T) {
+	ctx := within(t, time.Minute)
+	s := newScene(ctx, t)
+	g, err := s.wallet.Grant(ctx, labsFor(s.grantee), s.custodian.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.wallet.Locate(ctx, s.grantee.ID, g); err != nil {
+		t.Fatal(err)
+	}
+	s.gather(ctx, t, physician(s.grantee), "_type=Observation")
+	sabotage(t, s.custodian, "CREATE TRIGGER dead_log BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'the log is dead'); END")
+	_, err = s.wallet.Stop(ctx, s.second.URL, g)
+	time.Sleep(2 * time.Second) // the mark is in a block; the custodian has tried
+	sabotage(t, s.custodian, "DROP TRIGGER dead_log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.gather(ctx, t, physician(s.grantee), "_type=Observation") // refused, and logged so
+	s.stoppedInLog(ctx, t)
+}
+
 // TestForgedConsents hands in what she did not sign.
 func TestForgedConsents(t *testing.T) {
 	ctx := within(t, time.Minute)
@@ -216,6 +256,20 @@ func TestMarks(t *testing.T) {
 		if status := post(bad); status != http.StatusBadRequest {
 			t.Errorf("%q: status %d", bad, status)
 		}
+	}
+	most := make([]string, 64)
+	for i := range most {
+		most[i] = `"` + mark() + `"`
+	}
+	for waited := 0; ; waited++ { // other tests hand marks in from this address too
+		status := post(`{"marks":[` + strings.Join(most, ",") + `]}`)
+		if status == http.StatusOK {
+			break
+		}
+		if waited == 15 {
+			t.Fatalf("64 marks at once: status %d", status)
+		}
+		time.Sleep(time.Second)
 	}
 	slowed := false
 	for range 12 {
