@@ -12,8 +12,11 @@ import (
 // decide times consent.Decide for a search, which looks at every rule, and for
 // a single record.
 func decide(ctx context.Context, r *runner) error {
-	for _, consents := range []int{1, 50} {
-		grants, err := exampleGrants(consents)
+	for _, c := range []struct {
+		consents int
+		name     string
+	}{{1, "one consent of ten rules"}, {50, "fifty consents of ten rules"}} {
+		grants, err := exampleGrants(c.consents)
 		if err != nil {
 			return err
 		}
@@ -42,7 +45,7 @@ func decide(ctx context.Context, r *runner) error {
 				slowest = q
 			}
 		}
-		f := less("decide", fmt.Sprintf("%d consents of ten rules", consents), slowest.P50*1000, "us", 5)
+		f := less("decide", c.name, slowest.P50*1000, "us", 5)
 		f.Times, f.Note = &slowest, "times of single decisions, each the mean of a batch of 50; the slower of a search and a single record"
 		r.add(f)
 	}

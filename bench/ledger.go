@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func ledger(ctx context.Context, r *runner) error {
 	if err != nil {
 		return err
 	}
-	g.span, g.rate, g.wal = span, rate, running.wal
+	g.span, g.rate, g.running = span, rate, running
 	r.addLedger(g, share)
 	return nil
 }
@@ -138,15 +139,15 @@ type mark struct {
 	leaves uint64 // of the calendar: blocks that changed the books
 }
 
-// settle restarts the first hospital and returns where it stands. A hospital
-// that starts anew has moved the journals of its databases into their tables,
-// so that two of its directories can be compared.
+// settle stops the first hospital for a moment and returns where it stands.
 func (r *runner) settle(ctx context.Context) (m mark, err error) {
 	first := r.site.first()
-	for range 2 { // the first start moves the journals, the second removes what that left behind
-		if err := r.site.restart(ctx, first); err != nil {
-			return m, err
-		}
+	if err := r.site.StopOne(first); err != nil {
+		return m, err
+	}
+	m.disk, err = compactDisk(ledgerDir(first), filepath.Join(r.Dir, "compact"))
+	if err = errors.Join(err, r.site.up(ctx, first)); err != nil {
+		return m, err
 	}
 	for i, h := range r.site.Hospitals {
 		st, err := r.site.status(ctx, h)
@@ -157,24 +158,24 @@ func (r *runner) settle(ctx context.Context) (m mark, err error) {
 			m.height, m.leaves = st.Height, st.Calendar
 		}
 	}
-	m.disk, err = measureDisk(ledgerDir(first))
-	return m, err
+	return m, nil
 }
 
 // growth is what lies between two marks.
 type growth struct {
-	disk   disk
+	disk   disk // the difference
+	end    disk // the later one
 	events uint64
 	leaves uint64
 	orders orders // what the blocks hold
 
-	span time.Duration // of the load
-	rate float64       // events a second at each hospital
-	wal  int64         // bytes of the WAL after the load
+	span    time.Duration // of the load
+	rate    float64       // events a second at each hospital
+	running disk          // the directory as it was after the load, with whatever its databases had not tidied up
 }
 
 func (r *runner) growth(ctx context.Context, from, to mark) (g growth, err error) {
-	g = growth{disk: to.disk.minus(from.disk), events: to.sealed - from.sealed, leaves: to.leaves - from.leaves}
+	g = growth{disk: to.disk.minus(from.disk), end: to.disk, events: to.sealed - from.sealed, leaves: to.leaves - from.leaves}
 	a, err := r.site.first().Operator.Expect(ctx, http.StatusOK, http.MethodGet, "/admin/export", nil)
 	if err != nil {
 		return g, err
@@ -196,8 +197,10 @@ func (r *runner) addLedger(g growth, share *Share) {
 	measured := less("ledger", fmt.Sprintf("a sealed event at %s/s", number(g.rate)), float64(g.disk.lasting())/float64(g.events), "B", 0)
 	measured.Share = share
 	measured.Note = fmt.Sprintf("each hospital's disk, by events of all four; %s events of all in %.0f s", thousands(int64(g.events)), g.span.Seconds()) + //nolint:gosec // small
-		fmt.Sprintf("\n  grown by %s B: block store %s, state %s, calendar %s; besides, the WAL had %s B, which is bounded",
-			thousands(g.disk.lasting()), thousands(g.disk.blocks), thousands(g.disk.state), thousands(g.disk.calendar), thousands(g.wal)) +
+		fmt.Sprintf("\n  grown by %s B, databases compacted: block store %s, state %s, calendar %s", thousands(g.disk.lasting()),
+			thousands(g.disk.blocks), thousands(g.disk.state), thousands(g.disk.calendar)) +
+		fmt.Sprintf("\n  besides, bounded: %s B that the databases had not compacted, %s B of consensus WAL",
+			thousands(g.running.lasting()-g.end.lasting()), thousands(g.running.wal)) +
 		fmt.Sprintf("\n  %d blocks, %d of them with %d seals; %.0f B a seal, %.0f B a block without its seals", g.orders.blocks, g.leaves, g.orders.seals,
 			float64(g.orders.sealsBytes)/float64(g.orders.seals), float64(g.orders.bytes-g.orders.sealsBytes)/float64(g.orders.blocks))
 	projected := less("ledger", "a sealed event at 1,000/s", perSecond/(n*eventsPerSecond), "B", 5).of(limit, limitOf)

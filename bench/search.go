@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 )
 
 // search measures searches for one patient's laboratory results, as a physician
@@ -14,6 +15,7 @@ func search(ctx context.Context, r *runner) error {
 	if err := r.site.stock(ctx); err != nil {
 		return err
 	}
+	var pages, hits atomic.Int64
 	return r.measure(ctx, flow{
 		scenario: "search", name: "by patient and category", unit: "/s", limit: groups, who: &physician, status: http.StatusOK,
 		requests: func(token string) (out []ready) {
@@ -27,8 +29,12 @@ func search(ctx context.Context, r *runner) error {
 			if !bytes.HasPrefix(body, []byte(`{"resourceType":"Bundle"`)) {
 				return errors.New("the answer is no bundle")
 			}
+			pages.Add(1)
+			hits.Add(int64(bytes.Count(body, []byte(`"fullUrl"`))))
 			return nil
 		},
-		note: func(tally) string { return fmt.Sprintf("%d patients are searched for", len(r.site.patients)) },
+		note: func(tally) string {
+			return fmt.Sprintf("%d patients; %.1f results on a page", len(r.site.patients), float64(hits.Load())/float64(pages.Load()))
+		},
 	})
 }
