@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"os"
@@ -319,5 +320,30 @@ func TestMembersAndKeys(t *testing.T) {
 	}
 	if _, found := c.Key("west", member.UseClient); found {
 		t.Error("west has a client key")
+	}
+}
+
+// TestTheCourierCarriesWhatABlockNeeds lets CometBFT's own gossip pause for so long that it alone would decide only a few
+// of these seals while a test has patience.
+func TestTheCourierCarriesWhatABlockNeeds(t *testing.T) {
+	n := newNetwork(t, 4)
+	for i := range n.configs {
+		n.configs[i].gossip = 2 * time.Second
+	}
+	chains := startAll(t, n)
+	for _, c := range chains {
+		until(t, "every node has the first block", func() bool { return c.Height() > 0 })
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for i, c := range chains {
+		b := newBook(n, names[i])
+		for range 4 {
+			b.grow(1)
+			if _, err := c.Submit(ctx, b.seal()); err != nil {
+				t.Fatal(err)
+			}
+			b.sealed = b.size
+		}
 	}
 }
