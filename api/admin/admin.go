@@ -5,6 +5,7 @@ package admin
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"cairn/api/face"
 	"cairn/node"
@@ -64,6 +65,9 @@ func (s *Server) scrub(w http.ResponseWriter, r *http.Request, _ identity.Actor)
 	w.Header().Set("Content-Type", "application/jsonl")
 	out := json.NewEncoder(w)
 	flush := http.NewResponseController(w)
+	if err := flush.SetWriteDeadline(time.Time{}); err != nil {
+		return err
+	}
 	say := func(line node.ScrubLine) {
 		out.Encode(line) //nolint:errcheck // the client has gone
 		flush.Flush()    //nolint:errcheck // the client has gone
@@ -75,5 +79,8 @@ func (s *Server) scrub(w http.ResponseWriter, r *http.Request, _ identity.Actor)
 // export streams the whole ledger as this node holds it.
 func (s *Server) export(w http.ResponseWriter, r *http.Request, _ identity.Actor) error {
 	w.Header().Set("Content-Type", "application/octet-stream")
+	if err := http.NewResponseController(w).SetWriteDeadline(time.Time{}); err != nil {
+		return err
+	}
 	return s.Node.Chain.Export(r.Context(), w, func(uint64, uint64) {})
 }

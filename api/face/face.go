@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
 	"time"
 
 	"cairn/node/fault"
@@ -29,7 +31,7 @@ func Body(w http.ResponseWriter, r *http.Request, types ...string) ([]byte, erro
 func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) ([]byte, error) {
 	if len(types) > 0 {
 		have, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if err != nil || !contains(types, have) {
+		if err != nil || !slices.Contains(types, have) {
 			return nil, fault.New(fault.Unsupported, "content-type", "the content type of the request is not supported here").
 				WithHint("send Content-Type: " + types[0])
 		}
@@ -41,22 +43,13 @@ func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) 
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, fault.New(fault.TooLarge, "too-large", fmt.Sprintf("the request body is larger than %d KB", limit>>10)).
+		return nil, fault.New(fault.TooLarge, "too-large", "the request body is larger than "+size(limit)).
 			WithHint("send it in several parts")
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "body", "the request body broke off", err)
 	}
 	return data, nil
-}
-
-func contains(list []string, s string) bool {
-	for _, have := range list {
-		if have == s {
-			return true
-		}
-	}
-	return false
 }
 
 // MaxJSON is the largest JSON request body in bytes where nothing larger is
@@ -170,6 +163,22 @@ func Note(r *http.Request, f *fault.Error) {
 	}
 }
 
+// answerTime bounds how long a client may take to read an answer; a face whose
+// answers take longer sets its own deadline.
+const answerTime = 2 * time.Minute
+
+// recovered answers 500 for a handler that panicked. Its stack is logged, never
+// the value, which may hold anything.
+func recovered(log *slog.Logger, w *wide, r *http.Request) {
+	if recover() == nil {
+		return
+	}
+	log.Error("a handler panicked", "route", r.Pattern, "method", r.Method, "stack", string(debug.Stack()))
+	if w.bytes == 0 {
+		http.Error(w, `{"error":"broken"}`, http.StatusInternalServerError)
+	}
+}
+
 // Log writes one line a request: the route's pattern, never its path or query,
 // since those may name a person.
 func Log(log *slog.Logger, next http.Handler) http.Handler {
@@ -177,9 +186,11 @@ func Log(log *slog.Logger, next http.Handler) http.Handler {
 		start := time.Now()
 		ww := &wide{ResponseWriter: w, status: http.StatusOK}
 		r = r.WithContext(withNote(r.Context(), ww))
+		http.NewResponseController(w).SetWriteDeadline(start.Add(answerTime)) //nolint:errcheck // a test's recorder has none
+		defer recovered(log, ww, r)
 		next.ServeHTTP(ww, r)
 		level := slog.LevelDebug
-		if ww.status >= 500 && ww.status != http.StatusServiceUnavailable {
+		if ww.status == http.StatusInternalServerError || ww.status == http.StatusInsufficientStorage {
 			level = slog.LevelError
 		}
 		if !log.Enabled(r.Context(), level) {
@@ -200,4 +211,12 @@ func File(w http.ResponseWriter, name string, data []byte) {
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Write(data) //nolint:errcheck // the client has gone
+}
+
+// size writes a limit as people read it.
+func size(bytes int64) string {
+	if bytes >= 1<<20 {
+		return strconv.FormatInt(bytes>>20, 10) + " MB"
+	}
+	return strconv.FormatInt(bytes>>10, 10) + " KB"
 }

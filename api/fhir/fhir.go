@@ -3,6 +3,7 @@
 package fhir
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -72,7 +73,7 @@ func (s *Server) guard(i interaction) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		actor, err := s.Door.Actor(r)
 		if err == nil {
-			err = known(r)
+			err = cmp.Or(known(r), acceptable(r))
 		}
 		if err == nil {
 			err = i.serve(s, w, r, actor)
@@ -91,6 +92,17 @@ func known(r *http.Request) error {
 	}
 	if id := r.PathValue("id"); id != "" && !resource.ValidID(id) {
 		return fault.New(fault.Invalid, "value", "an id has 1 to 64 letters, digits, hyphens and dots")
+	}
+	return nil
+}
+
+// acceptable refuses a request for another format than JSON, the only one that
+// is spoken here.
+func acceptable(r *http.Request) error {
+	format := r.URL.Query().Get("_format")
+	accept := r.Header.Get("Accept")
+	if strings.Contains(format, "xml") || strings.Contains(format, "ttl") || strings.Contains(accept, "xml") && !strings.Contains(accept, "json") && !strings.Contains(accept, "*/*") {
+		return fault.New(fault.Unsupported, "format", "answers are given in JSON only").WithHint("send Accept: application/fhir+json")
 	}
 	return nil
 }

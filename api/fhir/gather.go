@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"cairn/node/exchange"
 	"cairn/node/fault"
@@ -48,14 +49,8 @@ func gathered(got exchange.Gathered, self string) []byte {
 	for _, item := range got.Items {
 		out = append(out, separator(n)...)
 		out = append(append(out, `{"fullUrl":`...), quote(item.Sources[0].URL)...)
-		out = append(out, `,"link":[`...)
-		for i, source := range item.Sources {
-			if i > 0 {
-				out = append(append(append(out, `,{"relation":"alternate","url":`...), quote(source.URL)...), "},"...)
-			}
-			out = append(append(append(out, `{"relation":"evidence","url":`...), quote(source.Evidence)...), '}')
-		}
-		out = append(append(append(out, `],"resource":`...), item.Raw...), `,"search":{"mode":"match"}}`...)
+		out = links(out, item.Sources)
+		out = append(append(append(out, `,"resource":`...), item.Raw...), `,"search":{"mode":"match"}}`...)
 		n++
 	}
 	for _, c := range got.Custodians {
@@ -65,6 +60,23 @@ func gathered(got exchange.Gathered, self string) []byte {
 	return append(out, closing(n)...)
 }
 
+// links writes the further sources of a record and where each one's proof is.
+func links(out []byte, sources []exchange.Source) []byte {
+	var list []string
+	for i, s := range sources {
+		if i > 0 {
+			list = append(list, `{"relation":"alternate","url":`+string(quote(s.URL))+`}`)
+		}
+		if s.Evidence != "" {
+			list = append(list, `{"relation":"evidence","url":`+string(quote(s.Evidence))+`}`)
+		}
+	}
+	if len(list) == 0 {
+		return out
+	}
+	return append(out, `,"link":[`+strings.Join(list, ",")+`]`...)
+}
+
 // custodian says how one hospital answered, as an entry of mode outcome.
 func custodian(c exchange.Custodian) []byte {
 	is := issue{Severity: "information", Code: "informational", Details: details{
@@ -72,8 +84,11 @@ func custodian(c exchange.Custodian) []byte {
 	}}
 	if c.Fault != nil {
 		is = issue{Severity: "warning", Code: issueCode(c.Fault), Details: details{
-			Coding: []coding{{codeSystem, c.Fault.Code}}, Text: c.Name + ": " + c.Fault.Text,
+			Coding: []coding{{codeSystem, c.Fault.Code}}, Text: c.Name + ": " + c.Fault.Text + " (" + strconv.Itoa(c.Count) + " records came before that)",
 		}}
+		if c.Fault.Hint != "" {
+			is.Details.Text += ". " + c.Fault.Hint
+		}
 	}
 	is.Diagnostics = c.ID
 	data, err := json.Marshal(outcome{ResourceType: "OperationOutcome", Issue: []issue{is}})

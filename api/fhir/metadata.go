@@ -30,15 +30,25 @@ type param struct {
 }
 
 type restResource struct {
-	Type         string  `json:"type"`
-	Interaction  []code  `json:"interaction"`
-	Versioning   string  `json:"versioning"`
-	UpdateCreate bool    `json:"updateCreate"`
-	SearchParam  []param `json:"searchParam,omitempty"`
+	Type         string      `json:"type"`
+	Interaction  []code      `json:"interaction"`
+	Versioning   string      `json:"versioning"`
+	UpdateCreate bool        `json:"updateCreate"`
+	SearchParam  []param     `json:"searchParam,omitempty"`
+	Operation    []operation `json:"operation,omitempty"`
 }
+
+type operation struct {
+	Name       string `json:"name"`
+	Definition string `json:"definition"`
+}
+
+// operationBase names the operations that are Cairn's own.
+const operationBase = "urn:cairn:operation:"
 
 func (s *Server) capability() map[string]any {
 	var ofType, ofSystem []code
+	operations := []operation{{"evidence", operationBase + "evidence"}}
 	for _, i := range interactions {
 		switch {
 		case i.code == "":
@@ -50,7 +60,10 @@ func (s *Server) capability() map[string]any {
 	}
 	var resources []restResource
 	for _, typ := range resource.Types() {
-		r := restResource{Type: typ, Interaction: ofType, Versioning: "versioned-update", UpdateCreate: true}
+		r := restResource{Type: typ, Interaction: ofType, Versioning: "versioned-update", UpdateCreate: true, Operation: operations}
+		if typ == "Patient" {
+			r.Operation = append(operations[:1:1], operation{"gather", operationBase + "gather"})
+		}
 		for _, p := range search.Params(typ) {
 			r.SearchParam = append(r.SearchParam, param{p.Name, p.Definition, string(p.Type)})
 		}

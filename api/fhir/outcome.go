@@ -92,5 +92,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Kind == fault.Unsupported && f.Code == "not-supported" {
 		status = http.StatusNotImplemented
 	}
+	if f.Code == "format" {
+		status = http.StatusNotAcceptable
+	}
 	send(w, status, data)
 }
