@@ -37,7 +37,7 @@ var rooms = []room{
 	{"node/witness", []string{"node/fault", "ledger", "proof"}, "a witness signs what its own replica holds"},
 	{"node/record", desk, "a desk never imports a desk"},
 	{"node/grant", append([]string{"consent"}, desk...), "a desk never imports a desk"},
-	{"node/patient", desk, "a desk never imports a desk"},
+	{"node/patient", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/exchange", append([]string{"node/peer", "ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/bundle", append([]string{"node/record", "node/chain", "node/witness"}, desk...), "proofs of records are reads: they go through the records desk"},
 	{"node", []string{"node", "consent", "contract", "proof", "ledger", "fhir"}, "a hospital never imports its faces"},

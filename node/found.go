@@ -35,7 +35,7 @@ type Founder struct {
 }
 
 // Defaults of the parameters that a consortium is founded with.
-var defaultParams = machine.Params{GraceMillis: 60 * 60 * 1000, SkewMillis: 60_000, BeatMillis: 1000}
+var defaultParams = machine.Params{GraceMillis: 5 * 60 * 1000, SkewMillis: 60_000, BeatMillis: 1000}
 
 // Found makes a consortium of hospitals on this machine: for each its
 // directory with fresh keys, a configuration file, the genesis and the trust

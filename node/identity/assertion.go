@@ -24,8 +24,9 @@ const assertionLife = 5 * time.Minute
 // skew is how far a client's clock may be off.
 const skew = 30 * time.Second
 
-// purposes are the v3-PurposeOfUse codes that a request may name.
-var purposes = []string{"TREAT", "ETREAT", "HPAYMT", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT", "HLEGAL", "BTG"}
+// purposes are the v3-PurposeOfUse codes that a request may name. Breaking the
+// glass and legal orders have rules of their own and are not among them.
+var purposes = []string{"TREAT", "ETREAT", "HPAYMT", "HOPERAT", "HRESCH", "PUBHLTH", "PATRQT"}
 
 // B2B is the hl7-b2b extension: whom the client vouches for (HL7 UDAP
 // Security 1.0, 5.2.1.1).

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"cairn/fhir/resource"
+	"cairn/ledger/member"
 	"cairn/node/evidence"
 	"cairn/node/fault"
 	"cairn/node/gate"
@@ -89,6 +91,11 @@ type Locator struct {
 func (d *Desk) Locate(ctx context.Context, actor identity.Actor, locators []Locator) error {
 	if actor.Kind() != identity.Patient {
 		return fault.New(fault.Refused, "policy.own-records", "only the patient says where her records are")
+	}
+	for _, l := range locators {
+		if !member.ValidID(l.Custodian) || !resource.ValidID(l.Patient) {
+			return fault.New(fault.Invalid, "locator", "a locator needs a member's id and the patient's id there")
+		}
 	}
 	now := time.Now().UnixMilli()
 	err := d.store.Update(ctx, func(tx *store.Tx) error {
