@@ -1,9 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
 
 	"cairn/node"
+	"cairn/node/fault"
+	"cairn/node/keys"
 )
 
 type configCommand struct {
@@ -16,10 +23,28 @@ type configCheckCommand struct {
 
 // Help is shown below the flags.
 func (configCheckCommand) Help() string {
-	return `Keys: member, genesis, data, keys, listen, url, p2p, kms, tls_cert, tls_key, reserve_mb,
-log_level; tables: [[peer]] with member, id, address; [[client]] with id, name, public_key,
-rights (records, invite, operate). Unknown keys are errors. What is printed has defaults filled
-in and paths made absolute.`
+	return `Reads the file, the genesis and the keys that it names, and says everything that is wrong with the
+file, each with its line. Starts nothing and looks at no port. What is printed has defaults filled
+in and paths as they are used.
+
+  member       this hospital's id in the member book
+  genesis      the consortium's founding file (default genesis.json)
+  data         where records, log and ledger are kept (default data)
+  keys         where the private keys are kept (default keys)
+  listen       host:port of the FHIR endpoint and the portal
+  url          the same as others reach it: http(s)://host[:port]
+  p2p          host:port for the other members' nodes
+  kms          key-encryption key: file:NAME in keys, or a KMS URL (default file:kek.key)
+  tls_cert     PEM files for https, needed when listen is not
+  tls_key        an address of this machine only
+  reserve_mb   stop writing when the disk has less than this free (default 256)
+  log_level    debug, info, warn or error (default info)
+
+  [[peer]]     another member's node: member, id (40 hexadecimal digits), address (host:port)
+  [[client]]   software that may sign in: id, name, public_key (PEM file),
+               rights (records, invite, operate)
+
+Paths are relative to the file. Unknown keys are errors.`
 }
 
 func (c configCheckCommand) Run(e *env) error {
@@ -27,13 +52,53 @@ func (c configCheckCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if _, err := node.ReadGenesis(cfg.Genesis); err != nil {
+	if err := readable(e, cfg); err != nil {
 		return err
 	}
 	text, err := cfg.Encode()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "# %s is valid. In force:\n%s", c.Config, text)
+	if _, err := fmt.Fprintf(e.out, "# %s is valid. In force:\n%s", c.Config, text); err != nil {
+		return err
+	}
+	if doubt := portDoubt(cfg); doubt != "" {
+		fmt.Fprintln(e.err, "cairn: hint:", doubt)
+	}
 	return nil
+}
+
+// readable looks at the files that a configuration names.
+func readable(e *env, cfg node.Config) error {
+	g, err := node.ReadGenesis(cfg.Genesis)
+	if err != nil {
+		return err
+	}
+	if err := cfg.Belongs(g); err != nil {
+		return err
+	}
+	ring, err := keys.Open(e.ctx, cfg.Keys, cfg.KMS)
+	if err != nil {
+		return err
+	}
+	files := []string{cfg.TLSCert, cfg.TLSKey}
+	for _, c := range cfg.Clients {
+		files = append(files, c.PublicKey)
+	}
+	for _, path := range files {
+		if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+			return errors.Join(fault.New(fault.Invalid, "file", "the file "+path+", which the configuration names, is missing"), ring.Close())
+		}
+	}
+	return ring.Close()
+}
+
+// portDoubt returns what is odd, though it may be meant, about listen and url.
+func portDoubt(cfg node.Config) string {
+	u, err := url.Parse(cfg.URL)
+	_, port, err2 := net.SplitHostPort(cfg.Listen)
+	if err != nil || err2 != nil || u.Hostname() != "localhost" || u.Port() == port {
+		return ""
+	}
+	return fmt.Sprintf("url %s does not lead to listen %s; that is right only with a proxy in between", cfg.URL, cfg.Listen)
 }

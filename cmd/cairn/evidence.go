@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,57 +14,94 @@ import (
 )
 
 type evidenceCommand struct {
-	Event  string `arg:"" help:"What to prove: an event's UUID (the last part of a receipt), or Type/ID/_history/VERSION."`
+	Event  string `arg:"" help:"What to prove: an event by its receipt (or its UUID, the last part), or a record as Type/ID/_history/VERSION."`
 	Config string `required:"" placeholder:"FILE" help:"Configuration of the node to ask; it must be running."`
 	Out    string `short:"o" placeholder:"FILE" help:"Where to write the bundle (default: standard output)."`
 }
 
 // Help is shown below the flags.
 func (evidenceCommand) Help() string {
-	return `An event's proof is for the privacy officer: the node's operator key is used. A record version's
-proof shows the record, so it is a read like any other: the EHR's key is used, with the purpose
-HOPERAT, and the read is in the patient's log.`
+	return `A bundle is one JSON file that anyone can check, at any time and with no network: cairn verify.
+
+  cairn evidence north/12/5f0c1a52-8a2e-4c7f-9b53-0d6a3cf0c1e7 --config my-hospital/cairn.toml -o proof.json
+  cairn verify proof.json --trust my-hospital/network.json
+
+A receipt comes with every answer of the FHIR endpoint, in the header Cairn-Receipt; the patient
+finds it in her log.
+
+An event's proof is for the privacy officer: the node's operator key is used. A record's proof shows
+the record, so it is a read like any other: the EHR's key is used, with the purpose HOPERAT, and the
+read is in the patient's log.`
 }
 
 func (c evidenceCommand) Run(e *env) error {
+	target, err := c.target()
+	if err != nil {
+		return err
+	}
 	cfg, err := node.ReadConfig(c.Config)
 	if err != nil {
 		return err
 	}
-	as, path, err := c.request(cfg)
+	id := "operator"
+	if target.record {
+		id = "ehr"
+	}
+	a, err := askAs(cfg, c.Config, id, nil, time.Minute)
 	if err != nil {
 		return err
 	}
-	answer, err := as.Do(e.ctx, http.MethodGet, path, nil)
+	bundle, err := a.answer(target.get(e, a))
 	if err != nil {
-		return fault.Wrap(fault.Busy, "node", "the node at "+cfg.URL+" does not answer", err).
-			WithHint("start it: cairn serve --config " + c.Config)
-	}
-	if answer.Status != http.StatusOK {
-		code, text := answer.Refusal()
-		return fault.New(fault.Refused, code, text+" ("+code+")")
+		return err
 	}
 	if c.Out == "" {
-		_, err = e.out.Write(answer.Body)
+		_, err = e.out.Write(bundle)
 		return err
 	}
-	if err := os.WriteFile(c.Out, answer.Body, 0o600); err != nil {
-		return fmt.Errorf("writing the bundle: %w", err)
+	if err := writeFile(c.Out, "the bundle", bundle); err != nil {
+		return err
 	}
 	fmt.Fprintf(e.out, "Wrote %s. Check it anywhere: cairn verify %s --trust %s\n", c.Out, c.Out, filepath.Join(filepath.Dir(c.Config), "network.json"))
 	return nil
 }
 
-// request chooses the key and the path for what is to be proved.
-func (c evidenceCommand) request(cfg node.Config) (as *client.Client, path string, err error) {
-	http := &http.Client{Timeout: time.Minute}
-	if !strings.Contains(c.Event, "/") {
-		as, err = client.New(cfg.URL, cfg.Member, "operator", filepath.Join(cfg.Keys, "operator.pem"), http)
-		return as, "/admin/evidence/" + c.Event, err
+// proved is what a bundle is asked for.
+type proved struct {
+	path   string
+	record bool
+}
+
+func (p proved) get(e *env, a *asker) (client.Answer, error) {
+	as := a.Client
+	if p.record {
+		as = as.As("evidence", "cairn evidence", "operator", "", "HOPERAT")
 	}
-	as, err = client.New(cfg.URL, cfg.Member, "ehr", filepath.Join(cfg.Keys, "ehr.pem"), http)
-	if err != nil {
-		return nil, "", err
+	return as.Do(e.ctx, http.MethodGet, p.path, nil)
+}
+
+var (
+	receiptForm = regexp.MustCompile(`^(?:[a-z][a-z0-9-]{0,31}/[0-9]+/)?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`)
+	recordForm  = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.-]{1,64}/_history/[0-9]{1,18}$`)
+	shortForm   = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.-]{1,64}$`)
+)
+
+// target reads the name of what is to be proved.
+func (c evidenceCommand) target() (proved, error) {
+	// A record may be named as in the header Location.
+	name := strings.TrimPrefix(c.Event, "/")
+	if _, rest, found := strings.Cut(name, "/fhir/"); found {
+		name = rest
 	}
-	return as.As("evidence", "cairn evidence", "operator", "", "HOPERAT"), "/fhir/" + c.Event + "/$evidence", nil
+	switch parts := receiptForm.FindStringSubmatch(c.Event); {
+	case parts != nil:
+		return proved{path: "/admin/evidence/" + strings.ToLower(parts[1])}, nil
+	case recordForm.MatchString(name):
+		return proved{path: "/fhir/" + name + "/$evidence", record: true}, nil
+	case shortForm.MatchString(name):
+		return proved{}, fault.New(fault.Invalid, "name", "a proof is of one version of a record, and "+name+" names none").
+			WithHint("the first version is " + name + "/_history/1; meta.versionId of the record says which it has")
+	}
+	return proved{}, fault.New(fault.Invalid, "name", fmt.Sprintf("%q names neither an event nor a record", c.Event)).
+		WithHint("an event is named by its receipt (member/index/UUID) or the UUID alone, a record as Observation/ID/_history/1")
 }

@@ -3,13 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
-
-	"cairn/client"
-	"cairn/node"
-	"cairn/node/fault"
 )
 
 type exportCommand struct {
@@ -17,23 +11,26 @@ type exportCommand struct {
 	Out    string `required:"" short:"o" placeholder:"FILE" help:"Where to write the ledger."`
 }
 
+// Help is shown below the flags.
+func (exportCommand) Help() string {
+	return `Writes one file with every block and the ledger's state: everything that the members share. Search
+it for names, identifiers or record ids of patients: there are none.
+
+  cairn export --config my-hospital/cairn.toml -o ledger.bin`
+}
+
 func (c exportCommand) Run(e *env) error {
-	cfg, err := node.ReadConfig(c.Config)
+	operator, err := ask(c.Config, "operator", nil, time.Hour)
 	if err != nil {
 		return err
 	}
-	operator, err := client.New(cfg.URL, cfg.Member, "operator", filepath.Join(cfg.Keys, "operator.pem"), &http.Client{Timeout: time.Hour})
+	ledger, err := operator.answer(operator.Do(e.ctx, http.MethodGet, "/admin/export", nil))
 	if err != nil {
 		return err
 	}
-	answer, err := operator.Expect(e.ctx, http.StatusOK, http.MethodGet, "/admin/export", nil)
-	if err != nil {
-		return fault.Wrap(fault.Busy, "node", "the node at "+cfg.URL+" did not export the ledger", err).
-			WithHint("start it: cairn serve --config " + c.Config)
+	if err := writeFile(c.Out, "the ledger", ledger); err != nil {
+		return err
 	}
-	if err := os.WriteFile(c.Out, answer.Body, 0o600); err != nil {
-		return fmt.Errorf("writing the export: %w", err)
-	}
-	fmt.Fprintf(e.out, "Wrote %d bytes to %s: everything that the members share.\n", len(answer.Body), c.Out)
+	fmt.Fprintf(e.out, "Wrote %d bytes to %s: everything that the members share.\n", len(ledger), c.Out)
 	return nil
 }

@@ -2,16 +2,7 @@
 // control, and the tools to found, check and measure one.
 package main
 
-import (
-	"context"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
-
-	"github.com/alecthomas/kong"
-)
+import "os"
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
@@ -29,37 +20,4 @@ type commands struct {
 	Export   exportCommand   `cmd:"" help:"Write out the ledger as a node holds it."`
 	Bench    benchCommand    `cmd:"" help:"Measure this machine, on a consortium of its own."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
-}
-
-// env is what a command has of the world.
-type env struct {
-	ctx      context.Context
-	out, err io.Writer
-}
-
-// run runs one command and returns the exit code: 0, 1 for an error, 2 for
-// wrong usage.
-func run(args []string, out, errOut io.Writer) (code int) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	var c commands
-	exit := -1
-	parser, err := kong.New(&c, kong.Name("cairn"), kong.Writers(out, errOut), kong.Exit(func(code int) { exit = code }),
-		kong.Description("A health-records network that patients control. Start with `cairn demo`."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
-	if err != nil {
-		fmt.Fprintln(errOut, "cairn: error:", err)
-		return 2
-	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	parsed, err := parser.Parse(args)
-	if exit >= 0 { // --help
-		return exit
-	}
-	if err != nil {
-		return usage(errOut, err)
-	}
-	return report(errOut, parsed.Run(&env{ctx: ctx, out: out, err: errOut}))
 }

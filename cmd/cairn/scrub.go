@@ -1,29 +1,28 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"time"
 
-	"cairn/client"
 	"cairn/node"
 	"cairn/node/fault"
 )
 
 type scrubCommand struct {
-	Config string `required:"" placeholder:"FILE" help:"Configuration of the node."`
+	Config string `required:"" placeholder:"FILE" help:"Configuration of the node; it may be running or not."`
 }
 
 // Help is shown below the flags.
 func (scrubCommand) Help() string {
 	return `Re-reads every record version, log entry, tile, block and the ledger's state, compares them with
-each other and with what was sealed, and names the first thing that was altered. A node that runs
-is asked to do it; of one that does not run, the directory is opened. Changes nothing.`
+each other and with what was sealed, and names the first thing that was altered. A node that runs is
+asked to do it and goes on with its work; of one that does not run, the directory is opened.
+Repairs nothing. Ends with 0 if everything agrees, with 1 if not.`
 }
 
 func (c scrubCommand) Run(e *env) error {
@@ -31,10 +30,9 @@ func (c scrubCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	show := &progress{e: e}
-	log := slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: slog.LevelError}))
-	n, err := node.Open(e.ctx, cfg, log)
-	if fault.As(err) != nil && fault.As(err).Kind == fault.Busy {
+	show := &progress{e: e, last: time.Now()}
+	n, err := node.Open(e.ctx, cfg, slog.New(slog.DiscardHandler))
+	if fault.Is(err, fault.Busy) {
 		return c.remote(e, cfg, show)
 	}
 	if err != nil {
@@ -47,48 +45,91 @@ func (c scrubCommand) Run(e *env) error {
 
 // remote asks a running node to scrub itself.
 func (c scrubCommand) remote(e *env, cfg node.Config, show *progress) error {
-	operator, err := client.New(cfg.URL, cfg.Member, "operator", filepath.Join(cfg.Keys, "operator.pem"), &http.Client{Timeout: 24 * time.Hour})
+	operator, err := askAs(cfg, c.Config, "operator", follower{show}, 24*time.Hour)
 	if err != nil {
 		return err
 	}
-	answer, err := operator.Expect(e.ctx, http.StatusOK, http.MethodPost, "/admin/scrub", nil)
-	if err != nil {
-		return fault.Wrap(fault.Busy, "node", "the data directory is in use and the node at "+cfg.URL+" does not answer", err)
+	_, err = operator.answer(operator.Do(e.ctx, http.MethodPost, "/admin/scrub", nil))
+	if fault.Is(err, fault.Busy) && e.ctx.Err() == nil {
+		return fault.New(fault.Busy, "in-use", "another process uses the data directory "+cfg.Data+", and no node answers at "+cfg.URL).
+			WithHint("end that process, or wait until the node has started; is url in " + c.Config + " right?")
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(answer.Body)); lines.Scan(); {
-		var line node.ScrubLine
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return fmt.Errorf("reading the node's answer: %w", err)
-		}
-		show.line(line)
+	if err != nil {
+		return err
 	}
 	return show.end()
 }
 
-// progress shows a scrub's lines and keeps the last.
-type progress struct {
-	e     *env
-	stage string
-	last  node.ScrubLine
+// follower shows the lines of a scrub as they come in.
+type follower struct{ show *progress }
+
+// RoundTrip sends a request; the lines of its answer go to the progress too.
+func (f follower) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil && res.Header.Get("Content-Type") == "application/jsonl" {
+		res.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.TeeReader(res.Body, f.show), res.Body}
+	}
+	return res, err
 }
 
-func (p *progress) line(l node.ScrubLine) {
-	if l.Stage != p.stage && l.Stage != "end" {
-		fmt.Fprintf(p.e.err, "scrubbing %s...\n", l.Stage)
-		p.stage = l.Stage
+// progress shows a scrub's lines and keeps how it ended.
+type progress struct {
+	e     *env
+	rest  []byte // of a line that is not complete yet
+	stage string
+	last  time.Time
+	ended node.ScrubLine
+}
+
+// Write takes lines of JSON in pieces of any size.
+func (p *progress) Write(data []byte) (int, error) {
+	p.rest = append(p.rest, data...)
+	for {
+		text, rest, complete := bytes.Cut(p.rest, []byte("\n"))
+		if !complete {
+			return len(data), nil
+		}
+		p.rest = rest
+		var l node.ScrubLine
+		if err := json.Unmarshal(text, &l); err != nil {
+			return 0, fmt.Errorf("reading the node's answer: %w", err)
+		}
+		p.line(l)
 	}
-	p.last = l
+}
+
+// line says when a stage begins and, in a long one, every two seconds how far
+// it is.
+func (p *progress) line(l node.ScrubLine) {
+	switch {
+	case l.Ended:
+		p.ended = l
+	case l.Stage != p.stage:
+		fmt.Fprintf(p.e.err, "Scrubbing %s...\n", l.Stage)
+		p.stage, p.last = l.Stage, time.Now()
+	case time.Since(p.last) >= 2*time.Second && l.Total > 0:
+		fmt.Fprintf(p.e.err, "  %d of %d\n", l.Done, l.Total)
+		p.last = time.Now()
+	case time.Since(p.last) >= 2*time.Second:
+		fmt.Fprintf(p.e.err, "  %d\n", l.Done)
+		p.last = time.Now()
+	}
 }
 
 func (p *progress) end() error {
 	switch {
-	case !p.last.Ended:
-		return fault.New(fault.Broken, "scrub", "the scrub broke off")
-	case p.last.OK:
+	case p.e.ctx.Err() != nil:
+		return p.e.ctx.Err()
+	case !p.ended.Ended:
+		return fault.New(fault.Broken, "scrub", "the scrub broke off before its end").WithHint("is the node still running? try again")
+	case p.ended.OK:
 		fmt.Fprintln(p.e.out, "OK: records, log and ledger agree with each other and with what was sealed.")
 		return nil
 	}
-	fmt.Fprintf(p.e.out, "FAIL (%s): %s\n", p.last.Code, p.last.Text)
+	fmt.Fprintf(p.e.out, "FAIL (%s): %s\n", p.ended.Code, p.ended.Text)
 	fmt.Fprintln(p.e.out, "Keep a copy of the data directory as evidence before anything else is done.")
 	return errSilent
 }

@@ -1,43 +1,42 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"cairn/node/fault"
 	"cairn/proof"
 )
 
 type verifyCommand struct {
-	Bundle string `arg:"" help:"The bundle file, such as cairn evidence writes."`
+	Bundle string `arg:"" help:"The bundle file, such as cairn evidence writes; - for standard input."`
 	Trust  string `placeholder:"FILE" help:"The network's trust file, network.json. Without it nothing is believed: INCONCLUSIVE."`
 	Quiet  bool   `short:"q" help:"Print the verdict only."`
 }
 
 // Help is shown below the flags.
 func (verifyCommand) Help() string {
-	return `Needs no network and no secret. The verdict is OK, INCONCLUSIVE or FAIL, with a code; the exit
-code is 0 only for OK. A verdict is worth as much as the trust file: compare its fingerprint, which
-is printed, with one that you got in another way.`
+	return `Needs no network and no secret:
+
+  cairn verify proof.json --trust network.json
+
+The verdict is one of
+
+  OK            everything verifies, and enough trusted members vouch for it
+  INCONCLUSIVE  nothing is wrong, but something that is needed is missing
+  FAIL          something was altered or is false
+
+with a code in parentheses that says why. The exit code is 0 only for OK. A verdict is worth as much
+as the trust file: compare its fingerprint, which is printed, with one that you got in another way.`
 }
 
 func (c verifyCommand) Run(e *env) error {
-	bundle, err := readFile(c.Bundle, "the bundle")
+	bundle, err := readFile(c.Bundle, "the bundle", proof.MaxBundleBytes)
 	if err != nil {
 		return err
 	}
-	var trust *proof.Trust
-	if c.Trust != "" {
-		raw, err := readFile(c.Trust, "the trust file")
-		if err != nil {
-			return err
-		}
-		if trust, err = proof.DecodeTrust(raw); err != nil {
-			return fault.Wrap(fault.Invalid, "trust", "the trust file is not valid", err).
-				WithHint("take network.json from a member's node (GET /network.json) and compare its fingerprint")
-		}
+	trust, err := c.trust()
+	if err != nil {
+		return err
 	}
 	v := proof.Verify(bundle, trust)
 	c.print(e, bundle, v, trust)
@@ -45,6 +44,22 @@ func (c verifyCommand) Run(e *env) error {
 		return errSilent
 	}
 	return nil
+}
+
+func (c verifyCommand) trust() (*proof.Trust, error) {
+	if c.Trust == "" {
+		return nil, nil //nolint:nilnil // no trust is a way to ask, and has a verdict of its own
+	}
+	raw, err := readFile(c.Trust, "the trust file", proof.MaxTrustBytes)
+	if err != nil {
+		return nil, err
+	}
+	trust, err := proof.DecodeTrust(raw)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "trust", c.Trust+" is not a trust file, or was changed").
+			WithHint("take network.json from a member's node (GET /network.json) and compare its fingerprint")
+	}
+	return trust, nil
 }
 
 func (c verifyCommand) print(e *env, raw []byte, v proof.Verdict, trust *proof.Trust) {
@@ -71,17 +86,9 @@ func (c verifyCommand) print(e *env, raw []byte, v proof.Verdict, trust *proof.T
 		}
 	}
 	if trust != nil {
-		fmt.Fprintf(e.out, "Believed on the word of the trust file with the fingerprint\n  %s\n", proof.Grouped(trust.Fingerprint()))
+		fmt.Fprintf(e.out, "\nBelieved on the word of the trust file with the fingerprint\n  %s\n", proof.Grouped(trust.Fingerprint()))
 	}
-}
-
-func readFile(path, what string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, "file", fmt.Sprintf("%s %s does not exist", what, path))
+	if v.Code == proof.CodeNoTrust {
+		fmt.Fprintln(e.err, "cairn: hint: say whom you trust with --trust network.json")
 	}
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, "file", fmt.Sprintf("%s %s cannot be read", what, path), err)
-	}
-	return data, nil
 }

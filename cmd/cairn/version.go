@@ -11,9 +11,18 @@ var release = "0.1.0-dev"
 
 type versionCommand struct{}
 
+// Help is shown below the flags.
+func (versionCommand) Help() string {
+	return `The release, what it was built with and for and, where the build knows it, the commit.`
+}
+
 func (versionCommand) Run(e *env) error {
-	fmt.Fprintf(e.out, "cairn %s (%s, %s/%s%s)\n", release, runtime.Version(), runtime.GOOS, runtime.GOARCH, revision())
-	return nil
+	_, err := fmt.Fprintln(e.out, version())
+	return err
+}
+
+func version() string {
+	return fmt.Sprintf("cairn %s (%s, %s/%s%s)", release, runtime.Version(), runtime.GOOS, runtime.GOARCH, revision())
 }
 
 // revision returns ", commit abcdef012345" where the build knows it.
