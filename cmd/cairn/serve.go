@@ -48,7 +48,6 @@ func (c serveCommand) Run(e *env) (err error) {
 		return err
 	}
 	debug.SetMemoryLimit(memoryLimit)
-	debug.SetGCPercent(50)
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
 		return err
