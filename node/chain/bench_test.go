@@ -155,3 +155,30 @@ func together(b *testing.B, chains []*Chain, books []*book, marks [][32]byte) {
 	}
 	time.Sleep(30 * time.Millisecond)
 }
+
+// BenchmarkFresh reports what the gate pays before every disclosure.
+func BenchmarkFresh(b *testing.B) {
+	c := start(b, newNetwork(b, 1).configs[0])
+	now := time.Now().UnixMilli()
+	for b.Loop() {
+		if err := c.Fresh(now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkScrub reports the time to check one block: go test -bench Scrub -benchtime 1x
+func BenchmarkScrub(b *testing.B) {
+	n := newNetwork(b, 4)
+	chains := startAll(b, n)
+	books := warm(b, n, chains)
+	for range 100 {
+		books[0].submit(b, chains[0], 5)
+	}
+	for b.Loop() {
+		if err := chains[0].Scrub(b.Context(), nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(chains[0].Height()), "us/block")
+}

@@ -347,3 +347,17 @@ func TestTheCourierCarriesWhatABlockNeeds(t *testing.T) {
 		}
 	}
 }
+
+// TestAClosedStoreIsEmpty reads as CometBFT's routines do while a node stops: they panic on an error.
+func TestAClosedStoreIsEmpty(t *testing.T) {
+	n := newNetwork(t, 1)
+	c := start(t, n.configs[0])
+	newBook(n, "east").submit(t, c, 1)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	blocks := c.node.BlockStore()
+	if meta, commit := blocks.LoadBlockMeta(1), blocks.LoadBlockCommit(99); meta != nil || commit != nil {
+		t.Errorf("a closed store has %v and %v", meta, commit)
+	}
+}

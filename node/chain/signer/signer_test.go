@@ -97,3 +97,11 @@ func TestASignerThatHearsNobodyEndsWithItsNode(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAFileOfNothingIsStillEmpty(t *testing.T) {
+	dir := t.TempDir()
+	blank(t, dir)
+	if !blank(t, dir).blank {
+		t.Error("a signer that never signed forgot over a restart that it knows nothing")
+	}
+}
