@@ -33,6 +33,7 @@ func idle(ctx context.Context, r *runner) error {
 		return err
 	}
 	processor := less("idle", "processor, four hospitals", 100*share.Hospitals, "% core", 3)
+	processor.Share = share
 	processor.Note = fmt.Sprintf("over %.0f s", span.Seconds())
 	var most int64
 	var each []string

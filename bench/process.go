@@ -64,6 +64,7 @@ type Share struct {
 	Hospital  float64 `json:"hospital"`  // the hospital that was measured; 0 if all were
 	Hospitals float64 `json:"hospitals"` // all other hospitals
 	Generator float64 `json:"generator"` // this program
+	Strangers float64 `json:"strangers"` // every other program of the machine, and the kernel where it works for nobody
 }
 
 // meter measures the processor time of hospitals and this program from its
@@ -72,13 +73,46 @@ type meter struct {
 	at     time.Time
 	pids   []int // the measured one first, 0 for none
 	before []time.Duration
+	busy   time.Duration // of the whole machine
 }
 
 func startMeter(measured int, others ...int) (*meter, error) {
 	m := &meter{at: time.Now(), pids: append([]int{os.Getpid(), measured}, others...)}
-	var err error
-	m.before, err = m.read()
-	return m, err
+	var err1, err2 error
+	m.before, err1 = m.read()
+	m.busy, err2 = busy()
+	return m, errors.Join(err1, err2)
+}
+
+// busy returns the processor time that all programs of the machine have used,
+// from /proc/stat.
+func busy() (time.Duration, error) {
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseBusy(data)
+}
+
+// parseBusy adds the first row's fields but idle and iowait, the fourth and
+// fifth, and what guests used, which is in user as well.
+func parseBusy(data []byte) (sum time.Duration, err error) {
+	row, _, _ := bytes.Cut(data, []byte("\n"))
+	fields := strings.Fields(string(row))
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, errors.New("/proc/stat does not begin with the sum of all processors")
+	}
+	for i, field := range fields[1:9] {
+		if i == 3 || i == 4 {
+			continue
+		}
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(n) * (time.Second / ticks)
+	}
+	return sum, nil
 }
 
 func (m *meter) read() ([]time.Duration, error) {
@@ -102,6 +136,10 @@ func (m *meter) stop() (*Share, error) {
 	if err != nil {
 		return nil, err
 	}
+	all, err := busy()
+	if err != nil {
+		return nil, err
+	}
 	s := &Share{}
 	for i := range after {
 		share := (after[i] - m.before[i]).Seconds() / span
@@ -114,5 +152,6 @@ func (m *meter) stop() (*Share, error) {
 			s.Hospitals += share
 		}
 	}
+	s.Strangers = max(0, (all-m.busy).Seconds()/span-s.Hospital-s.Hospitals-s.Generator)
 	return s, nil
 }

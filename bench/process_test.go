@@ -18,6 +18,16 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+func TestParseBusy(t *testing.T) {
+	got, err := parseBusy([]byte("cpu  100 20 300 9999 9999 4 5 6 7 8\ncpu0 1 2 3\n"))
+	if err != nil || got != 4350*time.Millisecond {
+		t.Errorf("got %v, %v; want 4.35 s", got, err)
+	}
+	if _, err := parseBusy([]byte("intr 1 2 3")); err == nil {
+		t.Error("something else was taken")
+	}
+}
+
 func TestMemoryOfThisProcess(t *testing.T) {
 	now, peak, err := memory(os.Getpid())
 	if err != nil || now < 1<<20 || peak < now/2 {

@@ -49,7 +49,7 @@ func (f Figure) cells() []string {
 	}
 	if f.Limit != 0 {
 		out[5], out[7] = number(f.Limit), f.LimitOf
-		out[6] = fmt.Sprintf("%.0f%%", 100*f.Ratio())
+		out[6] = number(100*f.Ratio()) + "%"
 		if f.Better == "less" {
 			out[6] = number(f.Ratio()) + "x"
 		}
@@ -91,7 +91,7 @@ func (f Figure) detail(w io.Writer) {
 		parts = append(parts, fmt.Sprintf("at %s/s, from the moment due: %s", number(l.Rate), l.words()))
 	}
 	if s := f.Share; s != nil {
-		parts = append(parts, fmt.Sprintf("cores: hospital %.2f, other hospitals %.2f, this generator %.2f", s.Hospital, s.Hospitals, s.Generator))
+		parts = append(parts, fmt.Sprintf("cores: hospital %.2f, other hospitals %.2f, this generator %.2f, strangers %.2f", s.Hospital, s.Hospitals, s.Generator, s.Strangers))
 	}
 	if f.Cost > 0 {
 		parts = append(parts, fmt.Sprintf("processor time of the hospital: %s us for each", number(f.Cost)))

@@ -18,7 +18,7 @@ func TestTable(t *testing.T) {
 	})
 	want := `
 scenario  figure      measured   target           limit  ratio  limit is
-write     creates     1,234 /s  ≥ 1,000  met     12,000    10%  flushes
+write     creates     1,234 /s  ≥ 1,000  met     12,000  10.3%  flushes
 verify    a bundle     1.25 ms   ≤ 1.00  missed    0.25  5.00x  signatures
 search    by patient   0.04 /s
 ledger    an event      2.00 B                     0.17  11.9x  roots
