@@ -160,6 +160,7 @@ func together(b *testing.B, chains []*Chain, books []*book, marks [][32]byte) {
 func BenchmarkFresh(b *testing.B) {
 	c := start(b, newNetwork(b, 1).configs[0])
 	now := time.Now().UnixMilli()
+	until(b, "the node is fresh", func() bool { return c.Fresh(now) == nil })
 	for b.Loop() {
 		if err := c.Fresh(now); err != nil {
 			b.Fatal(err)
