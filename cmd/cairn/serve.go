@@ -18,7 +18,8 @@ import (
 )
 
 type serveCommand struct {
-	Config string `required:"" placeholder:"FILE" help:"The configuration file that cairn init made."`
+	Config     string `required:"" placeholder:"FILE" help:"The configuration file that cairn init made."`
+	CPUProfile string `name:"cpuprofile" hidden:"" env:"CAIRN_CPUPROFILE" placeholder:"FILE" help:"Write a processor profile of the whole run to FILE."`
 }
 
 // Help is shown below the flags.
@@ -53,6 +54,11 @@ func (c serveCommand) Run(e *env) (err error) {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: level})).With("member", cfg.Member)
+	stop, err := c.profile()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	listener, err := c.listen(cfg)
 	if err != nil {
 		return err
