@@ -17,8 +17,9 @@
 // # Trust
 //
 // A thief of the file sees who is a patient here (local ids), resource types
-// and ids, clinical codes and dates that searches need, and times; he sees no
-// body: those are sealed under keys that are wrapped by a key that is not here.
+// and ids, the values that searches need (names, identifiers, birth dates,
+// clinical codes and dates), whom a slip is for and its marks, where else a
+// patient has records, and times; he sees no body: those are sealed under keys that are wrapped by a key that is not here.
 // The facets of an old or deleted version (codes, dates, labels: what consent
 // filters on) stay in clear beside its sealed body until the record is erased.
 // A forger who edits the file is caught by the log (cairn/node/evidence): the
