@@ -49,18 +49,14 @@ func plan(t *testing.T, s *Store, q search.Query) string {
 	var lines []string
 	b := candidates(q, 5)
 	err := s.View(context.Background(), func(v *View) error {
-		stmt, err := v.c.shape("EXPLAIN QUERY PLAN "+b.sql.String(), b.args)
-		if err != nil {
-			return err
-		}
-		return stmt.each(func(r row) error {
+		return v.c.ask("EXPLAIN QUERY PLAN "+b.sql.String(), func(r row) error {
 			if line, ok := strings.CutPrefix(r.text(3), "SEARCH "); ok {
 				lines = append(lines, line)
 			} else if strings.HasPrefix(r.text(3), "SCAN ") && r.text(3) != "SCAN l" {
 				lines = append(lines, r.text(3))
 			}
 			return nil
-		})
+		}, b.args...)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -70,12 +70,12 @@ func migrate(c *conn) error {
 }
 
 func applyStep(c *conn, m migration) (err error) {
-	if _, err := c.exec(sqlBeginNow); err != nil {
+	if err := c.hold(); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_, _ = c.exec(sqlRollback) // the first error is the one to tell
+			_ = c.rollback() // the first error is the one to tell
 		}
 	}()
 	if err := c.script(m.sql); err != nil {
@@ -84,6 +84,5 @@ func applyStep(c *conn, m migration) (err error) {
 	if _, err := c.exec("INSERT INTO schema (version, applied) VALUES (?, ?)", m.number, time.Now().UnixMilli()); err != nil {
 		return err
 	}
-	_, err = c.exec(sqlCommit)
-	return err
+	return c.commit()
 }

@@ -38,11 +38,7 @@ func (v *View) Search(q search.Query, allow func(subject string, f search.Facets
 	}
 	f := finder{view: v, allow: allow, size: pageSize(q), total: from.total, first: q.Cursor == ""}
 	b := candidates(q, from.rid)
-	s, err := v.c.shape(b.sql.String(), b.args)
-	if err != nil {
-		return Page{}, err
-	}
-	if err := s.each(f.row); err != nil {
+	if err := v.c.ask(b.sql.String(), f.row, b.args...); err != nil {
 		return Page{}, err
 	}
 	page := Page{Hits: f.hits, Total: int(f.total)}
@@ -163,7 +159,7 @@ func (b *builder) lead(q search.Query, clause int) {
 	default:
 		return
 	}
-	b.add(") l" + sqlThen)
+	b.add(") l CROSS JOIN ") // its left side leads
 }
 
 // leader returns the clause that leads, or -1 if none does.

@@ -11,8 +11,8 @@ import (
 	"modernc.org/sqlite"
 )
 
-// This file is the only one that knows which database is below: how it is
-// opened, how it begins, commits and rolls back, and what its errors mean.
+// This file alone knows SQLite: how it is opened, how it begins, commits and
+// rolls back, and what its errors mean.
 
 const databaseFile = "store.db"
 
@@ -22,27 +22,15 @@ var pragmas = []string{
 	"foreign_keys=ON", "busy_timeout=500", "temp_store=MEMORY", "trusted_schema=OFF",
 }
 
-const (
-	sqlBegin    = "BEGIN"
-	sqlBeginNow = "BEGIN IMMEDIATE"
-	sqlCommit   = "COMMIT"
-	sqlRollback = "ROLLBACK"
-	sqlSave     = "SAVEPOINT one"
-	sqlRelease  = "RELEASE one"
-	sqlUndo     = "ROLLBACK TO one"
-	sqlThen     = " CROSS JOIN " // a join whose left side leads
-)
-
-// conn is one connection with its prepared statements. One goroutine at a time.
+// lite is a session of SQLite.
 //
 // It drives the driver's own interfaces, without the pool, the locks and the
 // conversions of database/sql in between: every statement of this package is
 // prepared once per connection and stays so.
-type conn struct {
+type lite struct {
 	raw    driver.Conn
 	stmts  map[string]*stmt // those of this package's constants
 	shapes map[string]*stmt // those that searches put together; bounded
-	spare  bool             // to be closed after use
 }
 
 const maxShapes = 64
@@ -54,18 +42,18 @@ type stmt struct {
 	args  []driver.NamedValue
 }
 
-// openConn opens the database file, making it if it is missing.
-func openConn(file string, extra ...string) (*conn, error) {
+// openLite opens the database file, making it if it is missing.
+func openLite(file string, extra ...string) (*conn, error) {
 	q := url.Values{"_pragma": append(append([]string{}, pragmas...), extra...)}
 	dsn := (&url.URL{Scheme: "file", Path: file, RawQuery: q.Encode()}).String()
 	raw, err := (&sqlite.Driver{}).Open(dsn)
 	if err != nil {
 		return nil, databaseFault("opening the database", err)
 	}
-	return &conn{raw: raw, stmts: map[string]*stmt{}, shapes: map[string]*stmt{}}, nil
+	return &conn{session: &lite{raw: raw, stmts: map[string]*stmt{}, shapes: map[string]*stmt{}}}, nil
 }
 
-func (c *conn) close() error {
+func (c *lite) close() error {
 	drop(c.stmts)
 	drop(c.shapes)
 	return c.raw.Close()
@@ -79,7 +67,7 @@ func drop(stmts map[string]*stmt) {
 }
 
 // statement returns the prepared form of a constant statement.
-func (c *conn) statement(sql string, args []any) (*stmt, error) {
+func (c *lite) statement(sql string, args []any) (*stmt, error) {
 	s := c.stmts[sql]
 	if s == nil {
 		var err error
@@ -93,7 +81,7 @@ func (c *conn) statement(sql string, args []any) (*stmt, error) {
 }
 
 // shape returns the prepared form of a statement that was put together.
-func (c *conn) shape(sql string, args []any) (*stmt, error) {
+func (c *lite) shape(sql string, args []any) (*stmt, error) {
 	s := c.shapes[sql]
 	if s == nil {
 		if len(c.shapes) >= maxShapes {
@@ -109,7 +97,7 @@ func (c *conn) shape(sql string, args []any) (*stmt, error) {
 	return s, nil
 }
 
-func (c *conn) prepare(sql string) (*stmt, error) {
+func (c *lite) prepare(sql string) (*stmt, error) {
 	raw, err := c.raw.Prepare(sql)
 	if err != nil {
 		return nil, databaseFault("preparing a statement", err)
@@ -135,7 +123,7 @@ func (s *stmt) bind(args []any) {
 
 // exec runs a statement and returns how many rows it changed. Arguments are
 // int64, string or []byte.
-func (c *conn) exec(sql string, args ...any) (int64, error) {
+func (c *lite) exec(sql string, args ...any) (int64, error) {
 	res, err := c.run(sql, args)
 	if err != nil {
 		return 0, err
@@ -145,7 +133,7 @@ func (c *conn) exec(sql string, args ...any) (int64, error) {
 
 // insert adds a row to a table with an integer key of the database's own and
 // returns that key, or 0 if the row conflicted with one that is there.
-func (c *conn) insert(sql string, args ...any) (int64, error) {
+func (c *lite) insert(sql string, args ...any) (int64, error) {
 	res, err := c.run(sql, args)
 	if err != nil {
 		return 0, err
@@ -156,7 +144,7 @@ func (c *conn) insert(sql string, args ...any) (int64, error) {
 	return res.LastInsertId()
 }
 
-func (c *conn) run(sql string, args []any) (driver.Result, error) {
+func (c *lite) run(sql string, args []any) (driver.Result, error) {
 	s, err := c.statement(sql, args)
 	if err != nil {
 		return nil, err
@@ -169,36 +157,8 @@ func (c *conn) run(sql string, args []any) (driver.Result, error) {
 	return res, nil
 }
 
-// row is one row of an answer; it is valid until the callback returns, its
-// strings and blobs for ever.
-type row []driver.Value
-
-func (r row) int(i int) int64 {
-	n, _ := r[i].(int64)
-	return n
-}
-
-func (r row) uint(i int) uint64 { return uint64(r.int(i)) }
-
-func (r row) text(i int) string {
-	s, _ := r[i].(string)
-	return s
-}
-
-func (r row) blob(i int) []byte {
-	b, _ := r[i].([]byte)
-	return b
-}
-
-// hash copies a 32-byte blob into h and reports whether it had that length.
-func (r row) hash(i int, h *[32]byte) bool {
-	return copy(h[:], r.blob(i)) == 32
-}
-
-var errStop = errors.New("stop")
-
 // each calls f with every row of the answer until f fails or returns errStop.
-func (c *conn) each(sql string, f func(row) error, args ...any) error {
+func (c *lite) each(sql string, f func(row) error, args ...any) error {
 	s, err := c.statement(sql, args)
 	if err != nil {
 		return err
@@ -217,9 +177,9 @@ func (s *stmt) each(f func(row) error) (err error) {
 			err = databaseFault("reading the database", cerr)
 		}
 	}()
-	r := make(row, len(rows.Columns()))
+	r := row{values: make([]driver.Value, len(rows.Columns()))}
 	for {
-		if err := rows.Next(r); err == io.EOF {
+		if err := rows.Next(r.values); err == io.EOF {
 			return nil
 		} else if err != nil {
 			return databaseFault("reading the database", err)
@@ -232,27 +192,31 @@ func (s *stmt) each(f func(row) error) (err error) {
 	}
 }
 
-// one calls f with the first row and reports whether there was one.
-func (c *conn) one(sql string, f func(row) error, args ...any) (bool, error) {
-	found := false
-	err := c.each(sql, func(r row) error {
-		found = true
-		if err := f(r); err != nil {
-			return err
-		}
-		return errStop
-	}, args...)
-	return found, err
+// ask is each for a statement that was put together.
+func (c *lite) ask(sql string, f func(row) error, args ...any) error {
+	s, err := c.shape(sql, args)
+	if err != nil {
+		return err
+	}
+	return s.each(f)
 }
 
-// number returns the single integer that a statement answers with, 0 if none.
-func (c *conn) number(sql string, args ...any) (n int64, err error) {
-	_, err = c.one(sql, func(r row) error { n = r.int(0); return nil }, args...)
-	return n, err
+func (c *lite) look() error     { return c.just("BEGIN") }
+func (c *lite) hold() error     { return c.just("BEGIN IMMEDIATE") }
+func (c *lite) commit() error   { return c.just("COMMIT") }
+func (c *lite) rollback() error { return c.just("ROLLBACK") }
+func (c *lite) save() error     { return c.just("SAVEPOINT one") }
+func (c *lite) undo() error     { return c.just("ROLLBACK TO one") }
+func (c *lite) release() error  { return c.just("RELEASE one") }
+func (c *lite) lost() bool      { return false } // a file is not lost
+
+func (c *lite) just(sql string) error {
+	_, err := c.exec(sql)
+	return err
 }
 
 // script runs several statements, as migrations are.
-func (c *conn) script(sql string) error {
+func (c *lite) script(sql string) error {
 	x, ok := c.raw.(driver.ExecerContext)
 	if !ok {
 		return errors.New("the database driver cannot run scripts")
@@ -265,15 +229,15 @@ func (c *conn) script(sql string) error {
 
 // checkpoint moves the write-ahead log into the database file and empties it.
 // It reports false when a reader still needs the log.
-func (c *conn) checkpoint() (bool, error) {
-	busy, err := c.number("PRAGMA wal_checkpoint(TRUNCATE)")
+func (c *lite) checkpoint() (bool, error) {
+	busy, err := (&conn{session: c}).number("PRAGMA wal_checkpoint(TRUNCATE)")
 	return busy == 0, err
 }
 
 // verify runs the database's own check of its pages and indexes.
-func (c *conn) verify() error {
+func (c *lite) verify() error {
 	said := ""
-	_, err := c.one("PRAGMA integrity_check(1)", func(r row) error { said = r.text(0); return nil })
+	_, err := (&conn{session: c}).one("PRAGMA integrity_check(1)", func(r row) error { said = r.text(0); return nil })
 	if err != nil {
 		return err
 	}

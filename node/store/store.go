@@ -101,7 +101,7 @@ func (s *Store) connect(o Options) error {
 	if err := makeFile(file); err != nil {
 		return err
 	}
-	c, err := openConn(file, cachePragma(o.CacheBytes))
+	c, err := openLite(file, cachePragma(o.CacheBytes))
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (s *Store) connect(o Options) error {
 		return err
 	}
 	s.readers, err = newPool(o.Readers, func() (*conn, error) {
-		return openConn(file, cachePragma(o.CacheBytes/4), "query_only=ON")
+		return openLite(file, cachePragma(o.CacheBytes/4), "query_only=ON")
 	})
 	if err != nil {
 		return err
@@ -196,10 +196,10 @@ func (s *Store) View(ctx context.Context, f func(v *View) error) error {
 		return err
 	}
 	defer s.readers.give(c)
-	if _, err := c.exec(sqlBegin); err != nil {
+	if err := c.look(); err != nil {
 		return err
 	}
-	defer func() { _, _ = c.exec(sqlRollback) }() // it wrote nothing
+	defer func() { _ = c.rollback() }() // it wrote nothing
 	return f(&View{c: c, ctx: ctx, cursors: s.cursors})
 }
 

@@ -132,7 +132,7 @@ func (w *writer) commitGroup(first *job) {
 	start := time.Now()
 	err := w.space.check(start)
 	if err == nil {
-		_, err = w.c.exec(sqlBeginNow)
+		err = w.c.hold()
 	}
 	var after *job
 	for j := first; j != nil; {
@@ -147,7 +147,7 @@ func (w *writer) commitGroup(first *job) {
 		}
 	}
 	if err == nil {
-		_, err = w.c.exec(sqlCommit)
+		err = w.c.commit()
 	}
 	w.answer(err)
 	if after != nil {
@@ -176,7 +176,7 @@ func (w *writer) runJob(j *job) error {
 		return nil
 	}
 	w.group = append(w.group, j)
-	if _, err := w.c.exec(sqlSave); err != nil {
+	if err := w.c.save(); err != nil {
 		return err
 	}
 	before := w.next
@@ -186,12 +186,11 @@ func (w *writer) runJob(j *job) error {
 	}
 	if j.err != nil {
 		w.next = before
-		if _, err := w.c.exec(sqlUndo); err != nil {
+		if err := w.c.undo(); err != nil {
 			return cmp.Or(w.spoil, err)
 		}
 	}
-	_, err := w.c.exec(sqlRelease)
-	return err
+	return w.c.release()
 }
 
 // exec runs a statement for an update. After one that the database could not
@@ -232,7 +231,7 @@ func (w *writer) call(f func(*Tx) error) (err error) {
 // back and what the writer remembers of the log is read again.
 func (w *writer) answer(err error) {
 	if err != nil {
-		_, _ = w.c.exec(sqlRollback) // fails if the database has rolled back by itself
+		_ = w.c.rollback() // fails if the database has rolled back by itself
 		if rerr := w.reload(); rerr != nil {
 			err = rerr
 		}
