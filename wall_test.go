@@ -34,6 +34,7 @@ var rooms = []room{
 	{"node/gate", []string{"node/fault", "node/store", "node/identity", "node/evidence", "consent", "fhir/search", "proof"}, "the gate decides and logs; it cannot open the vault"},
 	{"node/vault", []string{"node/fault", "node/store", "node/gate", "proof"}, "the vault opens for a Pass and knows no actor, no desk"},
 	{"node/peer", []string{"node/fault", "node/identity", "ledger/member"}, "another hospital is reached as any client would"},
+	{"node/hook", []string{"node/fault"}, "what goes out to addresses of others knows nothing of what it carries"},
 	{"node/witness", []string{"node/fault", "ledger", "proof"}, "a witness signs what its own replica holds"},
 	{"node/record", desk, "a desk never imports a desk"},
 	{"node/grant", append([]string{"consent"}, desk...), "a desk never imports a desk"},
