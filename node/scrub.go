@@ -129,6 +129,9 @@ func sameIndex(v *store.View, raw []byte, current store.Hit, row *store.Version)
 	if !bytes.Equal(facets, store.EncodeFacets(&current.Facets)) {
 		return errors.New("the facets in the table `record` are not those of the record")
 	}
+	for i := range index.Texts {
+		index.Texts[i].Value = search.Fold(index.Texts[i].Value) // as the tables have them
+	}
 	have, err := v.Index(row.Type, row.ID)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func (s *Server) searchByPost(w http.ResponseWriter, r *http.Request, actor iden
 func (s *Server) find(w http.ResponseWriter, r *http.Request, actor identity.Actor, values url.Values) error {
 	typ := r.PathValue("type")
 	values.Del("_format")
-	q, err := search.ParseQuery(typ, values)
+	q, err := search.ParseQuery(typ, values, search.Options{})
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "invalid", err.Error(), err)
 	}

@@ -79,6 +79,9 @@ var subjectPaths = map[string]string{
 	"VisionPrescription":          "patient",
 }
 
+// Protected reports whether records of a type can be about a patient.
+func Protected(typ string) bool { return typ == "Patient" || subjectPaths[typ] != "" }
+
 // subject is the one local patient that the resource is about, or "" (see Index.Subject).
 func (p *plan) subject(d *resource.Doc) string {
 	if p.own {

@@ -98,7 +98,7 @@ func (c *Clause) addReference(part, implied, modifier string) error {
 	if typ, _, _, _ := resource.Target(target); modifier != "" && typ != modifier {
 		return mistake(c.Param, "The modifier and the value name different types.")
 	}
-	c.References = append(c.References, target)
+	c.References = append(c.References, ReferenceValue{Target: target})
 	return nil
 }
 

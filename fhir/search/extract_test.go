@@ -23,7 +23,7 @@ func rows(x Index) string {
 		out = append(out, r.Param+" "+r.Target)
 	}
 	for _, t := range x.Texts {
-		out = append(out, t.Param+" "+t.Value)
+		out = append(out, t.Param+" "+Fold(t.Value))
 	}
 	return strings.Join(out, "\n")
 }

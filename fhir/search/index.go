@@ -4,35 +4,75 @@ import (
 	"cairn/fhir/resource"
 )
 
-// Index is what can be searched of one resource.
+// Index is what can be searched of one resource. Every value names the search parameter that it belongs to.
 type Index struct {
 	// Subject is the logical id of the one patient that the record is about, from a local relative reference
 	// ("Patient/7"); for a Patient it is its own id. It is "" when the record is about nobody (a Practitioner), about
 	// several patients, or when the reference is absolute, logical, a fragment or unresolved: such a record belongs
 	// to no patient whom this hospital could ask, and is to be kept to the hospital.
-	Subject    string
-	Tokens     []Token
-	Dates      []Date
-	References []Reference
-	Texts      []Text
-	Facets     Facets
+	Subject     string
+	Updated     int64 // when this version was stored, Unix milliseconds; Extract leaves it 0
+	Tokens      []Token
+	Identifiers []Identifier
+	Dates       []Date
+	References  []Reference
+	Texts       []Text
+	Numbers     []Number
+	Quantities  []Quantity
+	URIs        []URI
+	Places      []Place
+	Composites  []Composite
+	Facets      Facets
 }
 
-// Token is a code or identifier under a search parameter. System is "" where the resource names none.
-type Token struct{ Param, System, Code string }
+// Token is a code or identifier under a search parameter (FHIR R4 3.1.1.4.10). System is "" where the resource names
+// none. Text is the display of a Coding or the text of an Identifier's type; the text of a CodeableConcept is a
+// Token of its own, without system and code.
+type Token struct{ Param, System, Code, Text string }
 
-// Date is a time under a search parameter, as the range that its precision leaves open.
+// Identifier is the value of an Identifier together with one coding of its type: what :of-type looks for.
+type Identifier struct{ Param, System, Code, Value string }
+
+// Date is a time under a search parameter, as the range [Lo, Hi) that its precision leaves open.
 type Date struct {
 	Param  string
 	Lo, Hi int64
 }
 
-// Reference is a literal reference under a search parameter: "Type/id" if it is local, else the absolute URL; without a
-// version.
-type Reference struct{ Param, Target string }
+// Reference is a reference under a search parameter. Target is "Type/id" if it is local, else the absolute URL or
+// canonical; without a version of history; "" if the reference is only logical. System and Value are its identifier.
+type Reference struct{ Param, Target, System, Value string }
 
-// Text is a string under a search parameter, folded by Fold.
+// Text is a string under a search parameter, as it is written.
 type Text struct{ Param, Value string }
+
+// Number is a number under a search parameter: Lo and Hi are the same, or the ends of a Range, both included.
+type Number struct {
+	Param  string
+	Lo, Hi float64
+}
+
+// Quantity is a quantity under a search parameter, in the unit in which it is written.
+type Quantity struct {
+	Param              string
+	Lo, Hi             float64 // the same, or the ends of what a Range or a comparator leaves open, both included
+	System, Code, Unit string
+}
+
+// URI is a uri under a search parameter, as it is written.
+type URI struct{ Param, Value string }
+
+// Place is a position on the earth under a search parameter, in degrees (WGS 84).
+type Place struct {
+	Param               string
+	Latitude, Longitude float64
+}
+
+// Composite is values that stand together in one element, for a composite search parameter (FHIR R4 3.1.1.4.11).
+type Composite struct {
+	Param string
+	parts [][]uint16 // for each component, places in the list of Index that the component's kind names
+}
 
 // Coding is a code and its system. System is "" where the resource names none.
 type Coding struct{ System, Code string }
@@ -45,6 +85,20 @@ type Facets struct {
 	Labels     []Coding // meta.security
 	Lo, Hi     int64    // when it clinically happened; 0, 0 if it does not say
 	Source     string   // reference to the organisation that made it, as far as the record itself names one, else ""
+}
+
+// Targets is the references under a parameter, or under all if it is "*", for _include (FHIR R4 3.1.1.5.2).
+func (x *Index) Targets(param string) []Reference {
+	if param == "*" {
+		return x.References
+	}
+	var found []Reference
+	for _, r := range x.References {
+		if r.Param == param {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 // Extract takes the searchable values out of a resource. It fails with a *resource.Error only where a time that
@@ -78,7 +132,7 @@ func (c *collector) param(p *program) {
 		from := len(c.index.Tokens)
 		p.path.Each(c.root, func(n resource.Node) bool {
 			codings(n, p.implied, func(system, code string) {
-				c.index.Tokens = unique(c, c.index.Tokens, from, Token{p.name, system, code})
+				c.index.Tokens = unique(c, c.index.Tokens, from, Token{Param: p.name, System: system, Code: code})
 			})
 			return true
 		})
@@ -94,7 +148,7 @@ func (c *collector) param(p *program) {
 		from := len(c.index.References)
 		p.path.Each(c.root, func(n resource.Node) bool {
 			if target := target(n); target != "" {
-				c.index.References = unique(c, c.index.References, from, Reference{p.name, target})
+				c.index.References = unique(c, c.index.References, from, Reference{Param: p.name, Target: target})
 			}
 			return true
 		})
@@ -102,7 +156,7 @@ func (c *collector) param(p *program) {
 		from := len(c.index.Texts)
 		p.path.Each(c.root, func(n resource.Node) bool {
 			texts(n, func(s string) {
-				c.index.Texts = unique(c, c.index.Texts, from, Text{p.name, Fold(s)})
+				c.index.Texts = unique(c, c.index.Texts, from, Text{p.name, s})
 			})
 			return true
 		})

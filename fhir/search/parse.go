@@ -34,15 +34,30 @@ func (e *Error) Error() string {
 	return "search parameter " + e.Param + ": " + e.Text
 }
 
+// Options is what a caller may choose about how a search is read.
+type Options struct {
+	// Lenient passes over parameters that are not known and lists them in Query.Ignored, as "Prefer: handling=lenient"
+	// asks (FHIR R4 3.1.1.3), but never on types that can be about a patient: there it would widen the answer.
+	Lenient bool
+	Terms   Terms // nil: modifiers that need a terminology are refused
+}
+
+// Terms is the terminology that :in, :not-in, :above and :below ask. It answers with an error that can be shown.
+type Terms interface {
+	Expand(url string) ([]Coding, error)         // the codes of a value set
+	Above(system, code string) ([]Coding, error) // a code and what subsumes it
+	Below(system, code string) ([]Coding, error) // a code and what it subsumes
+}
+
 // ParseQuery reads the parameters of a search on one type. It refuses, always with an *Error, a type that is not in R4,
 // a parameter or modifier that is not implemented (and lists those that are), and values that do not have the form
 // of their kind. Parameters for the form of the answer (_format, _pretty) are the face's own and to be taken out first.
-func ParseQuery(typ string, values url.Values) (Query, error) {
+func ParseQuery(typ string, values url.Values, o Options) (Query, error) {
 	plan := plans[typ]
 	if plan == nil {
 		return Query{}, &Error{Code: resource.CodeValue, Text: "The type searched for is not a resource type of FHIR R4 (4.0.1)."}
 	}
-	r := reader{plan: plan, query: Query{Type: typ}}
+	r := reader{plan: plan, query: Query{Type: typ}, options: o}
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
@@ -61,6 +76,7 @@ func ParseQuery(typ string, values url.Values) (Query, error) {
 type reader struct {
 	plan         *plan
 	query        Query
+	options      Options
 	alternatives int
 }
 
@@ -91,6 +107,10 @@ func (r *reader) read(name, value string) error {
 }
 
 func (r *reader) unknown(name string) error {
+	if r.options.Lenient && !Protected(r.query.Type) && shown(name) != "" {
+		r.query.Ignored = append(r.query.Ignored, name)
+		return nil
+	}
 	known := []string{"_count", "_summary", "cursor"}
 	for _, p := range r.plan.listed {
 		known = append(known, p.Name)
@@ -138,7 +158,7 @@ func (r *reader) count(value string) error {
 	if err != nil {
 		return mistake("_count", "Send a whole number from 0.")
 	}
-	r.query.Count = int(n)
+	r.query.Count = int(min(n, MaxCount))
 	if n == 0 {
 		r.query.CountOnly = true // FHIR R4 3.1.1.5.4: the same as _summary=count
 	}
@@ -186,7 +206,7 @@ func (r *reader) clause(p *program, modifier, value string) error {
 		}
 	}
 	if r.isSubject(c) {
-		_, r.query.Subject, _ = strings.Cut(c.References[0], "/")
+		_, r.query.Subject, _ = strings.Cut(c.References[0].Target, "/")
 		return nil
 	}
 	r.query.Clauses = append(r.query.Clauses, c)
@@ -198,6 +218,6 @@ func (r *reader) isSubject(c Clause) bool {
 	if c.Param != "patient" && c.Param != "subject" || len(c.References) != 1 {
 		return false
 	}
-	typ, id, local, ok := resource.Target(c.References[0])
+	typ, id, local, ok := resource.Target(c.References[0].Target)
 	return ok && local && typ == "Patient" && (r.query.Subject == "" || r.query.Subject == id)
 }

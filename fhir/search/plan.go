@@ -14,6 +14,11 @@ const (
 	ByDate      Kind = "date"
 	ByReference Kind = "reference"
 	ByText      Kind = "string"
+	ByNumber    Kind = "number"
+	ByQuantity  Kind = "quantity"
+	ByURI       Kind = "uri"
+	ByComposite Kind = "composite"
+	BySpecial   Kind = "special"
 )
 
 // row is one search parameter of one resource type.
@@ -103,4 +108,17 @@ func Params(typ string) []Param {
 		return nil
 	}
 	return append([]Param(nil), p.listed...)
+}
+
+// param is a parameter by its name, or nil. The plan may be nil.
+func (p *plan) param(name string) *program {
+	if p == nil {
+		return nil
+	}
+	for i := range p.params {
+		if p.params[i].name == name {
+			return &p.params[i]
+		}
+	}
+	return nil
 }

@@ -1,30 +1,87 @@
 package search
 
-import (
-	"slices"
-	"strings"
-)
-
 // Query is a FHIR search on one resource type that has been read and found sound. All of its conditions must hold.
 type Query struct {
 	Type      string
-	IDs       []string // logical ids, any of which; empty: no condition
-	Subject   string   // the patient asked for by a single "patient" or "subject": Index.Subject must be it; "": no condition
-	Clauses   []Clause // all of which must hold
-	Count     int      // entries a page, as asked; 0: not said
-	Cursor    string   // opaque place to go on from; "": from the start
-	CountOnly bool     // only the number of matches is wanted
+	IDs       []string   // logical ids, any of which; empty: no condition
+	Subject   string     // the patient asked for by a single "patient" or "subject": Index.Subject must be it; "": no condition
+	Clauses   []Clause   // all of which must hold
+	Chains    []Chain    // all of which must hold; to be resolved before anything is matched
+	Includes  []Include  // what is wanted beside the matches
+	Sort      []SortRule // the first rule is the most important one; empty: any stable order
+	Count     int        // entries a page, as asked, at most MaxCount; 0: not said
+	Cursor    string     // opaque place to go on from; "": from the start
+	CountOnly bool       // only the number of matches is wanted
+	Total     string     // _total as asked: none, estimate, accurate; "": not said
+	Summary   string     // _summary as asked: true, text, data, count, false; "": not said
+	Elements  []string   // _elements as asked; empty: all
+	Ignored   []string   // parameters that a lenient reading passed over
 }
 
-// Clause is one condition: some value of the resource under Param meets some of the alternatives. The list that Kind
-// names is filled, the others are empty.
+// MaxCount is the most entries that a page has; a larger _count means this one (FHIR R4 3.1.1.5.4).
+const MaxCount = 1000
+
+// Chain is a condition on records that refer to each other. Forward (subject:Patient.name=x), a record meets it if its
+// references under Param lead to a record that one of Of finds. Reverse (_has:Observation:patient:code=x), it meets it
+// if a record that Of finds refers to it under Param. Of are queries like any other, with chains of their own.
+type Chain struct {
+	Param   string
+	Reverse bool
+	Of      []Query
+}
+
+// Include is one _include or _revinclude (FHIR R4 3.1.1.5.2): references of records of Type under Param, "*" being all
+// parameters, are followed to records of type Target, "" being any. Reverse follows them backwards. Iterate asks for
+// it to be applied to what was included, too.
+type Include struct {
+	Reverse             bool
+	Type, Param, Target string
+	Iterate             bool
+}
+
+// SortRule is one key of _sort: a search parameter, also "_id" or "_lastUpdated".
+type SortRule struct {
+	Param      string
+	Descending bool
+}
+
+// Modifier is the part of a parameter's name after the colon (FHIR R4 3.1.1.4.4) as far as it changes what a Clause
+// means. ParseQuery resolves the others into values.
+type Modifier string
+
+// Modifiers of a Clause.
+const (
+	Plain        Modifier = ""
+	Exact        Modifier = "exact"      // string: equal as written
+	Contains     Modifier = "contains"   // string: anywhere in it; uri: not known
+	ByWords      Modifier = "text"       // token: a word of the text of the code begins with it
+	Not          Modifier = "not"        // token: no value meets an alternative
+	Missing      Modifier = "missing"    // there is no value at all, or with Clause.Present some
+	ByIdentifier Modifier = "identifier" // reference: its identifier, under Clause.Tokens
+	OfType       Modifier = "of-type"    // token: an identifier of a type, under Clause.Types
+	Above        Modifier = "above"      // uri: the value asked for lies below it
+	Below        Modifier = "below"      // uri: it lies below the value asked for
+)
+
+// Clause is one condition: some value of the resource under Param meets some of the alternatives, as Modifier has it.
+// The list that Kind (or Modifier) names is filled, the others are empty; without any alternative nothing meets it.
 type Clause struct {
 	Param      string
 	Kind       Kind
+	Modifier   Modifier
+	Present    bool // with Missing: asks for a value to be there
 	Tokens     []TokenValue
+	Types      []TypeValue
 	Dates      []DateValue
-	References []string // targets in the form of Reference.Target
-	Texts      []string // folded beginnings
+	References []ReferenceValue
+	Texts      []string // folded, except with Exact
+	Numbers    []NumberValue
+	Quantities []QuantityValue
+	URIs       []string
+	Places     []PlaceValue
+	Composites []CompositeValue
+	targets    []string // of a resolved chain, in order: a reference to any of them, or with Param "_id" to be any of them
+	resolved   bool
 }
 
 // TokenValue is one alternative of a token parameter (FHIR R4 3.1.1.4.10).
@@ -34,12 +91,14 @@ type TokenValue struct {
 	AnyCode      bool // "system|": whatever the code
 }
 
-// Match reports whether a coding meets the alternative.
-func (v TokenValue) Match(system, code string) bool {
-	return (v.AnySystem || v.System == system) && (v.AnyCode || v.Code == code)
-}
+// TypeValue is one alternative of :of-type: the coding of an identifier's type, and the identifier's value.
+type TypeValue struct{ System, Code, Value string }
 
-// Prefix is how a date is compared (FHIR R4 3.1.1.4.5.1).
+// ReferenceValue is one alternative of a reference parameter: a target in the form of Reference.Target, or if that is ""
+// an id of a local record of any type.
+type ReferenceValue struct{ Target, ID string }
+
+// Prefix is how a date, number or quantity is compared (FHIR R4 3.1.1.4.5).
 type Prefix string
 
 // The prefixes of a date. With S the range asked for and T the range of the record:
@@ -61,79 +120,36 @@ type DateValue struct {
 	Lo, Hi int64
 }
 
-// Match reports whether a record's range [lo, hi) meets the alternative.
-func (v DateValue) Match(lo, hi int64) bool {
-	within := v.Lo <= lo && hi <= v.Hi
-	switch v.Prefix {
-	case Equal:
-		return within
-	case NotEqual:
-		return !within
-	case Greater:
-		return hi > v.Hi
-	case Less:
-		return lo < v.Lo
-	case GreaterOrEqual:
-		return hi > v.Hi || within
-	case LessOrEqual:
-		return lo < v.Lo || within
-	case StartsAfter:
-		return lo >= v.Hi
-	case EndsBefore:
-		return hi <= v.Lo
-	case Approximately:
-		return lo < v.Hi && hi > v.Lo
-	}
-	return false
+// NumberValue is one alternative of a number parameter: Value as asked for, and the range [Lo, Hi) that its precision
+// leaves open, which eq, ne and ap compare with (FHIR R4 3.1.1.4.6).
+type NumberValue struct {
+	Prefix        Prefix
+	Value, Lo, Hi float64
 }
 
-// Match reports whether a resource with this index is found by the query. Count, Cursor and CountOnly say nothing
-// about single resources.
-func (q Query) Match(x Index) bool {
-	if q.Type != x.Facets.Type || q.Subject != "" && q.Subject != x.Subject {
-		return false
-	}
-	if len(q.IDs) > 0 && !slices.Contains(q.IDs, x.Facets.ID) {
-		return false
-	}
-	for _, c := range q.Clauses {
-		if !c.Match(x) {
-			return false
-		}
-	}
-	return true
+// QuantityValue is one alternative of a quantity parameter (FHIR R4 3.1.1.4.12). With System, Code is a code of it; a
+// quantity in another unit of UCUM is converted. Without, Code is either the code or the unit as written; "" is any.
+type QuantityValue struct {
+	NumberValue
+	System, Code string
 }
 
-// Match reports whether a resource with this index meets the clause.
-func (c Clause) Match(x Index) bool {
-	switch c.Kind {
-	case ByToken:
-		return meet(x.Tokens, c.Tokens, func(t Token, v TokenValue) bool {
-			return t.Param == c.Param && v.Match(t.System, t.Code)
-		})
-	case ByDate:
-		return meet(x.Dates, c.Dates, func(d Date, v DateValue) bool {
-			return d.Param == c.Param && v.Match(d.Lo, d.Hi)
-		})
-	case ByReference:
-		return meet(x.References, c.References, func(r Reference, target string) bool {
-			return r.Param == c.Param && r.Target == target
-		})
-	case ByText:
-		return meet(x.Texts, c.Texts, func(t Text, beginning string) bool {
-			return t.Param == c.Param && strings.HasPrefix(t.Value, beginning)
-		})
-	}
-	return false
-}
+// PlaceValue is one alternative of Location's near: within so many metres of a position.
+type PlaceValue struct{ Latitude, Longitude, Metres float64 }
 
-func meet[V, A any](values []V, alternatives []A, match func(V, A) bool) bool {
-	for _, v := range values {
-		for _, a := range alternatives {
-			if match(v, a) {
-				return true
-			}
-		}
+// CompositeValue is one alternative of a composite parameter: a clause with one alternative for each component.
+type CompositeValue struct{ Parts []Clause }
+
+// Resolve is the query with one chain (an index of Chains) replaced by what was found for it: of a forward chain
+// "Type/id" of the records referred to, of a reverse chain the ids of records of q.Type. The other chains move up.
+func (q Query) Resolve(chain int, targets []string) Query {
+	c := q.Chains[chain]
+	clause := Clause{Param: c.Param, Kind: ByReference, resolved: true}
+	if c.Reverse {
+		clause.Param, clause.Kind = "_id", ByToken
 	}
-	return false
+	clause.targets = sorted(targets)
+	q.Clauses = append(append([]Clause(nil), q.Clauses...), clause)
+	q.Chains = append(append([]Chain(nil), q.Chains[:chain]...), q.Chains[chain+1:]...)
+	return q
 }

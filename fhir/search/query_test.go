@@ -16,11 +16,24 @@ func query(t testing.TB, typ, text string) Query {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := ParseQuery(typ, values)
+	q, err := ParseQuery(typ, values, Options{})
 	if err != nil {
 		t.Fatalf("%s?%s: %v", typ, text, err)
 	}
 	return q
+}
+
+// show writes a query in short: type, ids, subject, clauses, count, cursor, whether only the count is wanted.
+func show(q Query) string {
+	var clauses []string
+	for _, c := range q.Clauses {
+		var targets []string
+		for _, r := range c.References {
+			targets = append(targets, r.Target)
+		}
+		clauses = append(clauses, fmt.Sprint("{", c.Param, " ", c.Kind, " ", c.Tokens, " ", c.Dates, " ", targets, " ", c.Texts, "}"))
+	}
+	return fmt.Sprint("{", q.Type, " ", q.IDs, " ", q.Subject, " ", clauses, " ", q.Count, " ", q.Cursor, " ", q.CountOnly, "}")
 }
 
 func TestParseQuery(t *testing.T) {
@@ -50,7 +63,7 @@ func TestParseQuery(t *testing.T) {
 		{"Patient", "family=ÓRD&gender=male", "{Patient []  [{family string [] [] [] [ord]} {gender token [{ male true false}] [] [] []}] 0  false}"},
 		{"PractitionerRole", "practitioner=1", "{PractitionerRole []  [{practitioner reference [] [] [Practitioner/1] []}] 0  false}"},
 	} {
-		if got := fmt.Sprint(query(t, c.typ, c.text)); got != c.want {
+		if got := show(query(t, c.typ, c.text)); got != c.want {
 			t.Errorf("%s?%s\ngot  %s\nwant %s", c.typ, c.text, got, c.want)
 		}
 	}
@@ -93,7 +106,7 @@ func TestParseQueryRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = ParseQuery(c.typ, values)
+		_, err = ParseQuery(c.typ, values, Options{})
 		var refusal *Error
 		switch {
 		case c.param == "?": // an id that looks like a type is an id
@@ -109,7 +122,7 @@ func TestParseQueryRefuses(t *testing.T) {
 }
 
 func TestUnknownParameterListsTheKnown(t *testing.T) {
-	_, err := ParseQuery("Immunization", url.Values{"x": {"1"}})
+	_, err := ParseQuery("Immunization", url.Values{"x": {"1"}}, Options{})
 	if want := "It knows: _count, _id, _summary, cursor, date, patient, vaccine-code."; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q in it", err, want)
 	}
@@ -196,11 +209,11 @@ func TestMatch(t *testing.T) {
 		if c.typ == "Patient" {
 			index = p
 		}
-		if got := query(t, c.typ, c.text).Match(index); got != c.want {
+		if got := query(t, c.typ, c.text).Match(&index); got != c.want {
 			t.Errorf("%s?%s: %v", c.typ, c.text, got)
 		}
 	}
-	if (Clause{Param: "code", Kind: "x"}).Match(x) {
+	if (&Clause{Param: "code", Kind: "x"}).Match(&x) {
 		t.Error("a clause of no kind matches")
 	}
 }
@@ -215,7 +228,7 @@ func TestEverySyntheaRecordIsFoundByItsOwnValues(t *testing.T) {
 		}
 		ask := func(param, value string) {
 			asked++
-			if !query(t, d.Type(), url.Values{param: {value}}.Encode()).Match(x) {
+			if !query(t, d.Type(), url.Values{param: {value}}.Encode()).Match(&x) {
 				t.Errorf("%s is not found by its %s", d.Type(), param)
 			}
 		}
@@ -277,7 +290,7 @@ func FuzzParseQuery(f *testing.F) {
 		if err != nil {
 			return
 		}
-		q, err := ParseQuery(typ, values)
+		q, err := ParseQuery(typ, values, Options{})
 		if err != nil {
 			var refusal *Error
 			if !errors.As(err, &refusal) || refusal.Code == "" || refusal.Text == "" {
@@ -285,8 +298,8 @@ func FuzzParseQuery(f *testing.F) {
 			}
 			return
 		}
-		q.Match(x)
-		again, err := ParseQuery(typ, values)
+		q.Match(&x)
+		again, err := ParseQuery(typ, values, Options{})
 		if err != nil || fmt.Sprint(q) != fmt.Sprint(again) {
 			t.Error("reading twice gives two queries")
 		}
@@ -302,7 +315,7 @@ func BenchmarkParseQuery(b *testing.B) {
 	values := url.Values{"patient": {"1"}, "category": {"laboratory"}, "code": {"http://loinc.org|85354-9"}, "date": {"ge2020-01-01", "lt2021"}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ParseQuery("Observation", values); err != nil {
+		if _, err := ParseQuery("Observation", values, Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

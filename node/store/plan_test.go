@@ -17,7 +17,7 @@ func TestSearchGoesByAnIndex(t *testing.T) {
 	defer func() { _ = s.Close() }() // it was only read
 	token := search.Clause{Param: "code", Kind: search.ByToken, Tokens: []search.TokenValue{{System: "s", Code: "c"}, {AnySystem: true, Code: "d"}}}
 	text := search.Clause{Param: "name", Kind: search.ByText, Texts: []string{"an", "be"}}
-	ref := search.Clause{Param: "encounter", Kind: search.ByReference, References: []string{"a", "b"}}
+	ref := search.Clause{Param: "encounter", Kind: search.ByReference, References: []search.ReferenceValue{{Target: "a"}, {Target: "b"}}}
 	date := search.Clause{Param: "date", Kind: search.ByDate, Dates: []search.DateValue{{Prefix: search.Greater, Lo: 1, Hi: 2}}}
 	for _, c := range []struct {
 		q    search.Query

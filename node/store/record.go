@@ -125,7 +125,7 @@ func (tx *Tx) putIndex(rid int64, x *search.Index) error {
 	}
 	for _, t := range x.Texts {
 		if _, err := tx.exec("INSERT INTO text (rid, param, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-			rid, t.Param, t.Value); err != nil {
+			rid, t.Param, search.Fold(t.Value)); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cairn/fhir/search"
+	"cairn/node/fault"
 )
 
 // Bounds of a page.
@@ -32,6 +33,9 @@ type Page struct {
 // A cursor that did not come from this search's own Next is refused with
 // fault.Invalid.
 func (v *View) Search(q search.Query, allow func(subject string, f search.Facets) bool) (Page, error) {
+	if !simple(q) {
+		return Page{}, fault.New(fault.Unsupported, "not-supported", "This store does not know a part of this search.")
+	}
 	from, err := v.cursors.open(q)
 	if err != nil {
 		return Page{}, err
@@ -46,6 +50,13 @@ func (v *View) Search(q search.Query, allow func(subject string, f search.Facets
 		page.Next = v.cursors.seal(q, place{f.last, f.total})
 	}
 	return page, nil
+}
+
+// simple reports whether the tables of this store can answer a query.
+func simple(q search.Query) bool {
+	return len(q.Chains)+len(q.Includes)+len(q.Sort) == 0 && !slices.ContainsFunc(q.Clauses, func(c search.Clause) bool {
+		return c.Modifier != search.Plain || slices.ContainsFunc(c.References, func(v search.ReferenceValue) bool { return v.Target == "" })
+	})
 }
 
 func pageSize(q search.Query) int {
@@ -202,7 +213,7 @@ func (b *builder) clause(c *search.Clause) {
 		b.any(len(c.Dates), func(i int) { b.date(c.Dates[i]) })
 	case search.ByReference:
 		b.add("ref x WHERE x.param = ? AND ", c.Param)
-		b.any(len(c.References), func(i int) { b.add("x.target = ?", c.References[i]) })
+		b.any(len(c.References), func(i int) { b.add("x.target = ?", c.References[i].Target) })
 	case search.ByText:
 		b.add("text x WHERE ")
 		b.any(len(c.Texts), func(i int) { // each alternative by the index, which is by param first

@@ -18,7 +18,7 @@ func population(rng *rand.Rand, n int) []store.Record {
 	for i := range all {
 		x := search.Index{Subject: pick(rng, "", "p1", "p2", "p3")}
 		for range rng.IntN(4) {
-			x.Tokens = append(x.Tokens, search.Token{Param: pick(rng, "code", "category"), System: pick(rng, "", "s1", "s2"), Code: pick(rng, "", "c1", "c2", "c3")})
+			x.Tokens = append(x.Tokens, search.Token{Param: pick(rng, "code", "category"), System: pick(rng, "", "s1", "s2"), Code: pick(rng, "c1", "c2", "c3")})
 		}
 		for range rng.IntN(3) {
 			lo := int64(rng.IntN(20) - 10)
@@ -28,7 +28,7 @@ func population(rng *rand.Rand, n int) []store.Record {
 			x.References = append(x.References, search.Reference{Param: pick(rng, "encounter", "performer"), Target: pick(rng, "Encounter/1", "Encounter/2")})
 		}
 		for range rng.IntN(3) {
-			x.Texts = append(x.Texts, search.Text{Param: pick(rng, "name", "family"), Value: pick(rng, "ann", "anna", "anna b", "béa", "zoë")})
+			x.Texts = append(x.Texts, search.Text{Param: pick(rng, "name", "family"), Value: pick(rng, "ann", "anna", "anna b", "bea", "zoe")})
 		}
 		typ, id := pick(rng, "Observation", "Condition"), fmt.Sprintf("r%d", i)
 		x.Facets = search.Facets{Type: typ, ID: id, Lo: int64(i % 3)}
@@ -74,7 +74,7 @@ func randomClause(rng *rand.Rand) search.Clause {
 	case 2:
 		c := search.Clause{Kind: search.ByReference, Param: pick(rng, "encounter", "performer")}
 		for range n {
-			c.References = append(c.References, pick(rng, "Encounter/1", "Encounter/2", "Encounter/3"))
+			c.References = append(c.References, search.ReferenceValue{Target: pick(rng, "Encounter/1", "Encounter/2", "Encounter/3")})
 		}
 		return c
 	}
@@ -137,7 +137,7 @@ func TestSearchFindsWhatMatchFinds(t *testing.T) {
 			allow := func(_ string, f search.Facets) bool { return f.Lo != hidden }
 			var want []string
 			for _, r := range all {
-				if q.Match(r.Index) && allow(r.Subject, r.Index.Facets) {
+				if q.Match(&r.Index) && allow(r.Subject, r.Index.Facets) {
 					want = append(want, r.ID)
 				}
 			}

@@ -1,0 +1,148 @@
+package search
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/bits"
+)
+
+var errIndex = errors.New("this search index is not readable")
+
+// decoder reads on until something is bad; then everything is zero.
+type decoder struct {
+	raw  []byte
+	text string // the same, so that strings are cut out of it without a copy each
+	at   int
+	bad  bool
+	seen []string
+}
+
+// DecodeIndex reads what Encode wrote and refuses anything else. Subject, Updated and Facets are left to the caller.
+func DecodeIndex(raw []byte) (Index, error) {
+	var few [fewStrings]string
+	d := decoder{raw: raw, text: string(raw), seen: few[:0]}
+	if len(raw) == 0 || raw[0] != indexVersion {
+		return Index{}, errIndex
+	}
+	d.at = 1
+	var x Index
+	x.Tokens = decode(&d, 4, func(v *Token) { v.Param, v.System, v.Code, v.Text = d.name(), d.string(), d.string(), d.string() })
+	x.Identifiers = decode(&d, 4, func(v *Identifier) { v.Param, v.System, v.Code, v.Value = d.name(), d.string(), d.string(), d.string() })
+	x.Dates = decode(&d, 3, func(v *Date) { v.Param, v.Lo = d.name(), d.varint(); v.Hi = v.Lo + int64(d.number()) }) //nolint:gosec // wraps around as it did when written
+	x.References = decode(&d, 4, func(v *Reference) {
+		v.Param, v.Target, v.System, v.Value = d.name(), d.string(), d.string(), d.string()
+	})
+	x.Texts = decode(&d, 2, func(v *Text) { v.Param, v.Value = d.name(), d.string() })
+	x.Numbers = decode(&d, 3, func(v *Number) { v.Param = d.name(); v.Lo, v.Hi = d.floats() })
+	x.Quantities = decode(&d, 6, func(v *Quantity) {
+		v.Param = d.name()
+		v.Lo, v.Hi = d.floats()
+		v.System, v.Code, v.Unit = d.string(), d.string(), d.string()
+	})
+	x.URIs = decode(&d, 2, func(v *URI) { v.Param, v.Value = d.name(), d.string() })
+	x.Places = decode(&d, 3, func(v *Place) { v.Param = d.name(); v.Latitude, v.Longitude = d.floats() })
+	x.Composites = decode(&d, 2, func(v *Composite) { v.Param = d.name(); v.parts = d.parts() })
+	if d.bad || d.at != len(raw) {
+		return Index{}, errIndex
+	}
+	return x, nil
+}
+
+// decode reads a list whose values take at least so many bytes each.
+func decode[V valued](d *decoder, least int, value func(*V)) []V {
+	n := d.number()
+	if n > uint64(len(d.raw)-d.at)/uint64(least) { //nolint:gosec // neither is negative
+		d.bad = true
+	}
+	if d.bad || n == 0 {
+		return nil
+	}
+	list := make([]V, n)
+	for i := range list {
+		value(&list[i])
+	}
+	return list
+}
+
+func (d *decoder) number() uint64 {
+	if d.bad {
+		return 0
+	}
+	if d.at < len(d.raw) && d.raw[d.at] < 0x80 {
+		d.at++
+		return uint64(d.raw[d.at-1])
+	}
+	n, size := binary.Uvarint(d.raw[d.at:])
+	if size <= 0 {
+		d.bad = true
+		return 0
+	}
+	d.at += size
+	return n
+}
+
+func (d *decoder) varint() int64 {
+	n := d.number()
+	return int64(n>>1) ^ -int64(n&1) //nolint:gosec // zigzag
+}
+
+func (d *decoder) name() string { return d.string() }
+
+func (d *decoder) string() string {
+	n := d.number()
+	if n&1 == 0 {
+		return d.literal(n >> 1)
+	}
+	if n >>= 1; n < uint64(len(commonStrings)) {
+		return commonStrings[n]
+	}
+	if n -= uint64(len(commonStrings)); n < uint64(len(d.seen)) {
+		return d.seen[n]
+	}
+	d.bad = true
+	return ""
+}
+
+func (d *decoder) literal(n uint64) string {
+	if d.bad || n == 0 || n > uint64(len(d.raw)-d.at) { //nolint:gosec // not negative
+		d.bad = true
+		return ""
+	}
+	from := d.at
+	d.at += int(n) //nolint:gosec // at most the length of raw
+	s := d.text[from:d.at]
+	d.seen = append(d.seen, s)
+	return s
+}
+
+func (d *decoder) floats() (lo, hi float64) {
+	low := bits.ReverseBytes64(d.number())
+	lo, hi = math.Float64frombits(low), math.Float64frombits(low^bits.ReverseBytes64(d.number()))
+	d.bad = d.bad || math.IsNaN(lo) || math.IsNaN(hi)
+	return lo, hi
+}
+
+func (d *decoder) parts() [][]uint16 {
+	n := d.number()
+	if n > maxParts || d.bad {
+		d.bad = true
+		return nil
+	}
+	parts := make([][]uint16, n)
+	for i := range parts {
+		count := d.number()
+		if count > uint64(len(d.raw)-d.at) { //nolint:gosec // not negative
+			d.bad = true
+			return nil
+		}
+		for range count {
+			at := d.number()
+			d.bad = d.bad || at > math.MaxUint16
+			parts[i] = append(parts[i], uint16(at)) //nolint:gosec // checked the line above
+		}
+	}
+	return parts
+}
+
+const maxParts = 8 // components of a composite parameter; R4 has three at most

@@ -1,0 +1,166 @@
+package search
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// anyIndex draws an index from a small vocabulary, so that values repeat and queries hit.
+func anyIndex(t *rapid.T) Index {
+	text := rapid.SampledFrom([]string{"", "a", "b", "http://loinc.org", "Ann Å", "ann", "z" + string(make([]byte, 3))})
+	param := rapid.SampledFrom([]string{"code", "date", "subject", "x-own"})
+	number := rapid.OneOf(rapid.SampledFrom([]float64{0, 1.5, -3, 180, math.Inf(1), math.Inf(-1)}), rapid.Float64())
+	return Index{
+		Tokens: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Token {
+			return Token{param.Draw(t, "param"), text.Draw(t, "system"), text.Draw(t, "code"), text.Draw(t, "text")}
+		}), 0, 80).Draw(t, "tokens"),
+		Identifiers: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Identifier {
+			return Identifier{param.Draw(t, "param"), text.Draw(t, "system"), text.Draw(t, "code"), text.Draw(t, "value")}
+		})).Draw(t, "identifiers"),
+		Dates: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Date {
+			return Date{param.Draw(t, "param"), rapid.Int64().Draw(t, "lo"), rapid.Int64().Draw(t, "hi")}
+		})).Draw(t, "dates"),
+		References: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Reference {
+			return Reference{param.Draw(t, "param"), text.Draw(t, "target"), text.Draw(t, "system"), text.Draw(t, "value")}
+		})).Draw(t, "references"),
+		Texts: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Text {
+			return Text{param.Draw(t, "param"), rapid.String().Draw(t, "value")}
+		})).Draw(t, "texts"),
+		Numbers: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Number {
+			return Number{param.Draw(t, "param"), number.Draw(t, "lo"), number.Draw(t, "hi")}
+		})).Draw(t, "numbers"),
+		Quantities: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Quantity {
+			return Quantity{param.Draw(t, "param"), number.Draw(t, "lo"), number.Draw(t, "hi"), text.Draw(t, "system"), text.Draw(t, "code"), text.Draw(t, "unit")}
+		})).Draw(t, "quantities"),
+		URIs: rapid.SliceOf(rapid.Custom(func(t *rapid.T) URI {
+			return URI{param.Draw(t, "param"), text.Draw(t, "value")}
+		})).Draw(t, "uris"),
+		Places: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Place {
+			return Place{param.Draw(t, "param"), number.Draw(t, "latitude"), number.Draw(t, "longitude")}
+		})).Draw(t, "places"),
+		Composites: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Composite {
+			return Composite{param.Draw(t, "param"), rapid.SliceOfN(rapid.SliceOf(rapid.Uint16()), 1, 3).Draw(t, "parts")}
+		})).Draw(t, "composites"),
+	}
+}
+
+func TestEncodeRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x := anyIndex(t)
+		raw := x.Encode()
+		got, err := DecodeIndex(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !sameIndex(&x, &got) {
+			t.Fatalf("got  %+v\nwant %+v", got, x)
+		}
+		for n := range raw {
+			if _, err := DecodeIndex(raw[:n]); err == nil {
+				t.Fatalf("%d of %d bytes are accepted", n, len(raw))
+			}
+		}
+		if _, err := DecodeIndex(append(raw, 0)); err == nil {
+			t.Fatal("a byte too many is accepted")
+		}
+	})
+}
+
+// sameIndex compares without telling an empty list from none.
+func sameIndex(a, b *Index) bool {
+	x, y := reflect.ValueOf(*a), reflect.ValueOf(*b)
+	for i := range x.NumField() {
+		l, r := x.Field(i), y.Field(i)
+		if l.Kind() != reflect.Slice {
+			continue
+		}
+		if l.Len() != r.Len() {
+			return false
+		}
+		for j := range l.Len() {
+			if c, ok := l.Index(j).Interface().(Composite); ok {
+				if !sameParts(c, r.Index(j).Interface().(Composite)) {
+					return false
+				}
+			} else if l.Index(j).Interface() != r.Index(j).Interface() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func sameParts(a, b Composite) bool {
+	if a.Param != b.Param || len(a.parts) != len(b.parts) {
+		return false
+	}
+	for i := range a.parts {
+		if string(encodePlaces(a.parts[i])) != string(encodePlaces(b.parts[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+func encodePlaces(places []uint16) (out []byte) {
+	for _, at := range places {
+		out = append(out, byte(at>>8), byte(at))
+	}
+	return out
+}
+
+func FuzzDecodeIndex(f *testing.F) {
+	x := extract(f, `{"resourceType":"Observation","code":{"coding":[{"system":"http://loinc.org","code":"1"},{"code":"1"}]},
+	 "subject":{"reference":"Patient/1"},"effectiveDateTime":"2020"}`)
+	f.Add(x.Encode())
+	f.Add([]byte{1, 255, 255, 255, 255, 15})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		x, err := DecodeIndex(raw)
+		if err != nil {
+			return
+		}
+		again, err := DecodeIndex(x.Encode())
+		if err != nil || !sameIndex(&x, &again) {
+			t.Fatalf("%+v became %+v, %v", x, again, err)
+		}
+	})
+}
+
+func TestEverySyntheaIndexIsReadBack(t *testing.T) {
+	size, n := 0, 0
+	for _, d := range synthea(t) {
+		x, err := Extract(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := x.Encode()
+		got, err := DecodeIndex(raw)
+		if err != nil || !sameIndex(&x, &got) {
+			t.Fatalf("%s: %v", d.Type(), err)
+		}
+		size, n = size+len(raw), n+1
+	}
+	t.Logf("%d bytes for each of %d", size/n, n)
+}
+
+func BenchmarkDecodeMatch(b *testing.B) {
+	x := extract(b, `{"resourceType":"Observation","id":"o","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"Vital Signs"}]}],
+	 "code":{"coding":[{"system":"http://loinc.org","code":"8302-2","display":"Body Height"}],"text":"Body Height"},"subject":{"reference":"Patient/1"},
+	 "encounter":{"reference":"Encounter/1"},"effectiveDateTime":"2020-03-04T10:11:12Z","issued":"2020-03-04T10:11:12Z","valueQuantity":{"value":178.5,"unit":"cm","system":"http://unitsofmeasure.org","code":"cm"}}`)
+	raw := x.Encode()
+	q := query(b, "Observation", "patient=1&code=http://loinc.org|8302-2&date=ge2020")
+	b.ReportAllocs()
+	for b.Loop() {
+		got, err := DecodeIndex(raw)
+		if err != nil {
+			b.Fatal(err)
+		}
+		got.Subject, got.Facets = x.Subject, x.Facets
+		if !q.Match(&got) {
+			b.Fatal("no match")
+		}
+	}
+}

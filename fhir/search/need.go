@@ -1,0 +1,220 @@
+package search
+
+import (
+	"math"
+	"slices"
+
+	"cairn/fhir/resource"
+)
+
+// Needs is what every record that the query finds must meet. A store may use any of them, or several, to find
+// candidates for Match; without any it has to look at all records of the type.
+func (q Query) Needs() []Need {
+	var needs []Need
+	if len(q.Chains) > 0 {
+		return []Need{{}}
+	}
+	if len(q.IDs) > 0 {
+		needs = append(needs, Need{IDs: q.IDs})
+	}
+	if q.Subject != "" {
+		needs = append(needs, Need{Subjects: []string{q.Subject}})
+	}
+	for i := range q.Clauses {
+		needs = append(needs, q.Clauses[i].needs(q.Type)...)
+	}
+	return needs
+}
+
+// needs is what a clause needs; none if it can be met by records without a posting that says so.
+func (c *Clause) needs(typ string) []Need {
+	switch {
+	case c.resolved:
+		return []Need{c.reachedNeed(typ)}
+	case c.Modifier == OfType:
+		return list(keys(typ, c.Param, c.Types, func(v TypeValue) (string, bool) { return v.Value, true }))
+	case c.Kind == ByToken && c.Modifier == Plain, c.Modifier == ByIdentifier:
+		return list(keys(typ, c.Param, c.Tokens, func(v TokenValue) (string, bool) { return v.Code, !v.AnyCode }))
+	case c.Kind == ByText && c.Modifier != Missing && c.Modifier != Contains:
+		return c.wordNeed(typ)
+	case c.Modifier == Below && c.Kind == ByURI, c.Modifier != Plain:
+		return nil
+	}
+	switch c.Kind {
+	case ByURI:
+		return list(keys(typ, c.Param, c.URIs, func(v string) (string, bool) { return unversioned(v), true }))
+	case ByReference:
+		return []Need{c.referenceNeed(typ)}
+	case ByDate:
+		return c.dateNeed(typ)
+	case ByNumber:
+		return list(ranges(c.Numbers, func(v NumberValue) (Range, bool) { return v.need(hash(typ, c.Param, "")) }))
+	case ByQuantity:
+		return list(ranges(c.Quantities, func(v QuantityValue) (Range, bool) {
+			r, ok := v.need(hash(typ, c.Param, v.System+"|"+v.Code))
+			return r, ok && v.System != ""
+		}))
+	case ByComposite:
+		return c.compositeNeeds(typ)
+	}
+	return nil
+}
+
+func list(n Need, ok bool) []Need {
+	if !ok {
+		return nil
+	}
+	return []Need{n}
+}
+
+// keys is a need for one of some keys, or not ok if there is an alternative that no key is for.
+func keys[V any](typ, param string, values []V, value func(V) (string, bool)) (n Need, ok bool) {
+	for _, v := range values {
+		s, ok := value(v)
+		if !ok {
+			return Need{}, false
+		}
+		n.Keys = append(n.Keys, hash(typ, param, s))
+	}
+	return n, true
+}
+
+func (c *Clause) reachedNeed(typ string) Need {
+	if c.Kind == ByToken {
+		return Need{IDs: c.targets}
+	}
+	var n Need
+	for _, target := range c.targets {
+		n.reference(typ, c.Param, target)
+	}
+	return n
+}
+
+func (c *Clause) referenceNeed(typ string) (n Need) {
+	for _, v := range c.References {
+		if v.Target != "" {
+			n.reference(typ, c.Param, v.Target)
+			continue
+		}
+		n.Keys = append(n.Keys, hash(typ, c.Param, v.ID))
+		if aboutPatient(c.Param) {
+			n.Subjects = append(n.Subjects, v.ID)
+		}
+	}
+	return n
+}
+
+func (n *Need) reference(typ, param, target string) {
+	n.Keys = append(n.Keys, hash(typ, param, place(target)))
+	if to, id, local, ok := resource.Target(target); ok && local && to == "Patient" && aboutPatient(param) {
+		n.Subjects = append(n.Subjects, id)
+	}
+}
+
+func (c *Clause) wordNeed(typ string) []Need {
+	var n Need
+	for _, s := range c.Texts {
+		folded := Fold(s)
+		if folded == "" {
+			return nil
+		}
+		n.Words = append(n.Words, Word{hash(typ, c.Param, ""), cut(folded)})
+	}
+	return []Need{n}
+}
+
+// ranges is a need for one of some ranges, or not ok if there is an alternative that no range is for.
+func ranges[V any](values []V, within func(V) (Range, bool)) (n Need, ok bool) {
+	for _, v := range values {
+		r, ok := within(v)
+		if !ok {
+			return Need{}, false
+		}
+		n.Ranges = append(n.Ranges, r)
+	}
+	return n, true
+}
+
+func (c *Clause) dateNeed(typ string) []Need {
+	key := hash(typ, c.Param, "")
+	n, ok := ranges(c.Dates, func(v DateValue) (Range, bool) { return v.need(key) })
+	if !ok || c.Param != "_lastUpdated" {
+		return list(n, ok)
+	}
+	if len(n.Ranges) == 0 {
+		return []Need{{}}
+	}
+	around := Range{Lo: math.MaxInt64, Hi: math.MinInt64}
+	for _, r := range n.Ranges {
+		around.Lo, around.Hi = min(around.Lo, r.Lo), max(around.Hi, r.Hi)
+	}
+	return []Need{{Updated: &around}}
+}
+
+// need is the range that a record's range must overlap; not ok with ne, which any range may meet.
+func (v DateValue) need(key int64) (Range, bool) {
+	r := Range{key, v.Lo, v.Hi}
+	switch v.Prefix {
+	case NotEqual:
+		return r, false
+	case Greater, StartsAfter:
+		r.Lo, r.Hi = v.Hi, math.MaxInt64
+	case GreaterOrEqual:
+		r.Hi = math.MaxInt64
+	case Less, EndsBefore:
+		r.Lo, r.Hi = math.MinInt64, v.Lo
+	case LessOrEqual:
+		r.Lo = math.MinInt64
+	}
+	return r, true
+}
+
+func (v NumberValue) need(key int64) (Range, bool) {
+	r := Range{key, Ordered(v.Lo), after(Ordered(v.Hi))}
+	at := Ordered(v.Value)
+	switch v.Prefix {
+	case NotEqual:
+		return r, false
+	case Greater, GreaterOrEqual, StartsAfter:
+		r.Lo, r.Hi = at, math.MaxInt64
+	case Less, LessOrEqual, EndsBefore:
+		r.Lo, r.Hi = math.MinInt64, after(at)
+	}
+	return r, true
+}
+
+// compositeNeeds is the needs of the components, as far as each has one in all alternatives.
+func (c *Clause) compositeNeeds(typ string) (all []Need) {
+	if len(c.Composites) == 0 {
+		return []Need{{}}
+	}
+	for part := range c.Composites[0].Parts {
+		var together Need
+		covered := true
+		for _, alternative := range c.Composites {
+			needs := alternative.Parts[part].needs(typ)
+			if covered = covered && len(needs) > 0; covered {
+				together.join(&needs[0])
+			}
+		}
+		if covered {
+			all = append(all, together)
+		}
+	}
+	return all
+}
+
+// join adds the alternatives of another need.
+func (n *Need) join(other *Need) {
+	n.IDs = append(n.IDs, other.IDs...)
+	n.Subjects = append(n.Subjects, other.Subjects...)
+	n.Keys = append(n.Keys, other.Keys...)
+	n.Words = append(n.Words, other.Words...)
+	n.Ranges = append(n.Ranges, other.Ranges...)
+}
+
+func sorted(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return slices.Compact(list)
+}

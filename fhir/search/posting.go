@@ -1,0 +1,162 @@
+package search
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"cairn/fhir/resource"
+)
+
+// Postings is what a store keeps of an Index beside it, so that it finds the records that may match a Query without
+// looking at all of them. They are hints: a posting that is met says nothing for sure, but a record that Match accepts
+// meets the query's Needs.
+type Postings struct {
+	Keys  []int64 // hashes of type, parameter and one value that has to be equal
+	Words []Word  // strings that are found by how they begin
+	Spans []Span  // ranges that are found by where they overlap
+}
+
+// Word is a folded string, at most MaxWord bytes of it, under a hash of type and parameter.
+type Word struct {
+	Key   int64
+	Value string
+}
+
+// Span is a range [Lo, Hi) under a hash of type and parameter: Unix milliseconds, or a number as Ordered gives it.
+type Span struct{ Key, Lo, Hi int64 }
+
+// MaxWord is where a Word is cut, in bytes.
+const MaxWord = 64
+
+// Need is a necessary condition: a record that a query finds meets at least one alternative of each of its needs. A
+// need without alternatives is met by no record.
+type Need struct {
+	IDs      []string // the record has one of these ids
+	Subjects []string // the record is about one of these patients
+	Keys     []int64  // one of these is among the record's Keys
+	Words    []Word   // one of the record's Words has the Key and begins with Value
+	Ranges   []Range  // one of the record's Spans has the Key and overlaps the range
+	Updated  *Range   // the record was stored in the range
+}
+
+// Range is a range [Lo, Hi) in which something is looked for.
+type Range struct{ Key, Lo, Hi int64 }
+
+// Postings is what to keep of a record with this index. Equal indexes have equal postings, in the same order.
+func (x *Index) Postings() Postings {
+	p := poster{typ: x.Facets.Type}
+	for i := range x.Tokens {
+		if t := &x.Tokens[i]; t.Code != "" || t.System != "" {
+			p.key(t.Param, t.Code)
+		}
+	}
+	for i := range x.References {
+		p.reference(&x.References[i], x.Subject)
+	}
+	for _, u := range x.URIs {
+		p.key(u.Param, unversioned(u.Value))
+	}
+	for _, t := range x.Texts {
+		p.word(t.Param, t.Value)
+	}
+	for _, d := range x.Dates {
+		p.span(d.Param, d.Lo, d.Hi)
+	}
+	for _, n := range x.Numbers {
+		p.span(n.Param, Ordered(n.Lo), after(Ordered(n.Hi)))
+	}
+	for i := range x.Quantities {
+		p.quantity(&x.Quantities[i])
+	}
+	slices.Sort(p.out.Keys)
+	p.out.Keys = slices.Compact(p.out.Keys)
+	return p.out
+}
+
+// poster gathers the postings of one record.
+type poster struct {
+	typ string
+	out Postings
+}
+
+func (p *poster) key(param, value string) { p.out.Keys = append(p.out.Keys, hash(p.typ, param, value)) }
+
+// reference adds a key for where a reference points. One to the patient whom the record is about needs none: the
+// store finds it by the subject.
+func (p *poster) reference(r *Reference, subject string) {
+	if r.Value != "" {
+		p.key(r.Param, r.Value)
+	}
+	if r.Target != "" && !(aboutPatient(r.Param) && subject != "" && r.Target == "Patient/"+subject) {
+		p.key(r.Param, place(r.Target))
+	}
+}
+
+func aboutPatient(param string) bool { return param == "patient" || param == "subject" }
+
+// place is what a target is found by: the id of a local one, so that it is found whatever type is asked for, else the
+// URL without a version.
+func place(target string) string {
+	if _, id, local, ok := resource.Target(target); ok && local {
+		return id
+	}
+	return unversioned(target)
+}
+
+func unversioned(uri string) string {
+	uri, _, _ = strings.Cut(uri, "|")
+	return uri
+}
+
+func (p *poster) word(param, value string) {
+	w := Word{hash(p.typ, param, ""), cut(Fold(value))}
+	if !slices.Contains(p.out.Words, w) {
+		p.out.Words = append(p.out.Words, w)
+	}
+}
+
+// cut shortens a folded string to MaxWord bytes. It may part a character: words are compared as bytes.
+func cut(s string) string { return s[:min(len(s), MaxWord)] }
+
+func (p *poster) span(param string, lo, hi int64) {
+	p.out.Spans = append(p.out.Spans, Span{hash(p.typ, param, ""), lo, hi})
+}
+
+// quantity adds the span of a quantity under its parameter and unit.
+func (p *poster) quantity(q *Quantity) {
+	p.out.Spans = append(p.out.Spans, Span{hash(p.typ, q.Param, q.System+"|"+q.Code), Ordered(q.Lo), after(Ordered(q.Hi))})
+}
+
+// Ordered is a number as an integer, so that of two numbers the greater one has the greater integer.
+func Ordered(f float64) int64 {
+	bits := int64(math.Float64bits(f + 0)) // +0: there is one zero
+	if bits < 0 {
+		bits ^= math.MaxInt64
+	}
+	return bits
+}
+
+// after is the smallest integer above one, if there is one.
+func after(n int64) int64 {
+	if n == math.MaxInt64 {
+		return n
+	}
+	return n + 1
+}
+
+// hash is FNV-1a in 64 bits over the parts, each ended by a byte that text does not have, with its bits mixed at the
+// end. Stores keep it: it must not change.
+func hash(typ, param, value string) int64 {
+	h := uint64(14695981039346656037)
+	for _, s := range [...]string{typ, param, value} {
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * 1099511628211
+		}
+		h = (h ^ 0xff) * 1099511628211
+	}
+	h ^= h >> 32
+	h *= 0xd6e8feb86659fd93
+	h ^= h >> 32
+	return int64(h) //nolint:gosec // any 64 bits will do
+}
