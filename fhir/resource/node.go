@@ -200,3 +200,40 @@ func same(quoted []byte, escaped bool, s string) bool {
 	}
 	return bytes.Equal(unescape(quoted[1:len(quoted)-1]), []byte(s))
 }
+
+// Children goes over what an object or an array holds, in the order of the text, without copying names.
+func (n Node) Children() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		if n.Kind() != Object && n.Kind() != Array {
+			return
+		}
+		end := n.node().next
+		for i := n.at + 1; i < end; i = n.doc.nodes[i].next {
+			if !yield(Node{n.doc, i}) {
+				return
+			}
+		}
+	}
+}
+
+// Name is the name under which a value stands in its object, escapes resolved; nil for the root and for items of
+// arrays. It is part of the Doc, not a copy.
+func (n Node) Name() []byte {
+	if n.doc == nil {
+		return nil
+	}
+	return n.node().name(n.doc)
+}
+
+// Content is what Text gives, as bytes: part of the Doc unless the string has escapes, then a copy and escaped is true.
+func (n Node) Content() (content []byte, escaped bool) {
+	if n.Kind() != String {
+		return nil, false
+	}
+	v := n.node()
+	content = n.doc.raw[v.start+1 : v.end-1 : v.end-1]
+	if v.flags&escapedValue != 0 {
+		return unescape(content), true
+	}
+	return content, false
+}
