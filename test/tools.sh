@@ -3,6 +3,7 @@
 set -euo pipefail
 missing=()
 command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
 command -v git >/dev/null || missing+=(git)
 if [ ${#missing[@]} -gt 0 ]; then
 	sudo=$([ "$(id -u)" = 0 ] || echo sudo)
