@@ -1,0 +1,191 @@
+package fhirpath
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gofhir/fhirpath/eval"
+	"github.com/gofhir/fhirpath/types"
+
+	"cairn/fhir/resource"
+)
+
+// Subject is a resource that programs are evaluated on. What they read of it is kept for the next one.
+type Subject struct {
+	doc     *resource.Doc
+	root    types.Collection
+	targets map[string]resource.Node
+}
+
+// Of makes a Subject of a resource. The resource must not change while the Subject or a value of it is in use.
+func Of(d *resource.Doc) *Subject {
+	return &Subject{doc: d, root: object(d.Root(), "")}
+}
+
+// object is a node as a value of the engine.
+func object(n resource.Node, typ string) types.Collection {
+	if n.Kind() != resource.Object {
+		return types.Collection{}
+	}
+	o := types.NewObjectValueWithType(n.Raw(), typ)
+	o.EnableCaching()
+	return types.Collection{o}
+}
+
+// Focus is what an expression begins with, $this and %context.
+type Focus struct {
+	subject *Subject
+	this    types.Collection
+	within  types.Collection // %resource
+	path    string
+}
+
+// Root is the whole resource.
+func (s *Subject) Root() Focus { return Focus{s, s.root, s.root, s.doc.Type()} }
+
+// At is an element of the resource: an object, or a primitive. typ is its type, as fhir/profile calls it ("HumanName",
+// "Patient.contact", "date"), and within the resource that it stands in, which is the root or one inside it.
+func (s *Subject) At(n resource.Node, typ string, within resource.Node) Focus {
+	f := Focus{subject: s, path: typ, within: s.root}
+	if start, _ := within.Span(); start != 0 && within.Exists() {
+		f.within = object(within, "")
+	}
+	if n.Kind() == resource.Object {
+		f.this = object(n, typ)
+		return f
+	}
+	f.this = primitive(n, typ)
+	return f
+}
+
+// primitive is a value that is no object, in the type that it is declared with.
+func primitive(n resource.Node, typ string) types.Collection {
+	switch n.Kind() {
+	case resource.String, resource.Number, resource.Bool:
+		holder := append(append([]byte(`{"value":`), n.Raw()...), '}')
+		return types.NewObjectValue(holder).GetCollectionWithType("value", typ)
+	}
+	return types.Collection{}
+}
+
+// Eval evaluates a program on the whole resource.
+func (p Program) Eval(d *resource.Doc) ([]Value, error) { return Of(d).Root().Eval(p) }
+
+// True evaluates a program on the whole resource and reports whether it holds, as Focus.True does.
+func (p Program) True(d *resource.Doc) (bool, error) { return Of(d).Root().True(p) }
+
+// Eval is what the program selects or computes, in order. It fails with an *Error.
+func (f Focus) Eval(p Program) ([]Value, error) {
+	items, err := f.evaluate(p)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Value, len(items))
+	for i, item := range items {
+		out[i] = Value{item}
+	}
+	return out, nil
+}
+
+// True reports whether the program holds: a single true, or a single value that is no boolean (FHIRPath 5.1.1). Nothing does
+// not hold. It fails with an *Error, also where there are several values.
+func (f Focus) True(p Program) (bool, error) {
+	items, err := f.evaluate(p)
+	switch {
+	case err != nil:
+		return false, err
+	case len(items) > 1:
+		return false, refuse("processing", "The expression gives several values where it should give true or false.")
+	case len(items) == 0:
+		return false, nil
+	}
+	b, ok := items[0].(types.Boolean)
+	return !ok || b.Bool(), nil
+}
+
+func (f Focus) evaluate(p Program) (out types.Collection, err error) {
+	if p.node == nil || f.subject == nil {
+		return types.Collection{}, nil
+	}
+	m := &meter{left: maxSteps, subject: f.subject}
+	defer func() {
+		if recover() != nil {
+			out, err = nil, refuse("processing", "The expression cannot be evaluated on this resource.")
+		}
+	}()
+	if !m.passes(f.this) {
+		return nil, m.err
+	}
+	items, err := eval.NewEvaluator(f.context(m), m).EvaluateNode(p.node)
+	switch {
+	case m.err != nil:
+		return nil, m.err
+	case err != nil:
+		return nil, explain(err)
+	}
+	return items, nil
+}
+
+func (f Focus) context(m *meter) *eval.Context {
+	ctx := eval.NewContextForRoot(f.this)
+	ctx.SetVariable(meterName, types.Collection{m})
+	ctx.SetVariable("resource", f.within)
+	ctx.SetVariable("rootResource", f.subject.root)
+	ctx.SetLimit("maxDepth", resource.Default.Depth)
+	ctx.SetLimit("maxCollectionSize", maxItems)
+	ctx.SetContext(context.Background())
+	ctx.SetPath(f.path)
+	return ctx
+}
+
+// explain says what the engine's error comes to, without its words, which can hold values.
+func explain(err error) error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var e *eval.EvalError
+	if !errors.As(err, &e) {
+		return refuse("processing", "The expression cannot be evaluated on this resource.")
+	}
+	texts := map[eval.ErrorType]string{
+		eval.ErrType:              "The expression uses a value of a type that it cannot have there.",
+		eval.ErrSingletonExpected: "The expression has several values where there can be one.",
+		eval.ErrFunctionNotFound:  "The expression calls a function that is not known here.",
+		eval.ErrInvalidArguments:  "The expression calls a function with arguments that it does not take.",
+		eval.ErrInvalidPath:       "The expression names a variable that is not known here.",
+	}
+	text, ok := texts[e.Type]
+	if !ok {
+		text = "The expression cannot be evaluated on this resource."
+	}
+	code := "processing"
+	if e.Type == eval.ErrFunctionNotFound || e.Type == eval.ErrInvalidPath {
+		code = "invalid"
+	}
+	return refuse(code, text)
+}
+
+// Value is one of the values that a program gives.
+type Value struct{ v types.Value }
+
+// Type is the type of the value: one of R4 for what is part of the resource ("code", "HumanName", "Patient"), one of
+// FHIRPath ("String", "Boolean") for what was computed.
+func (v Value) Type() string { return v.v.Type() }
+
+// Text is the value as text; JSON where it is an object.
+func (v Value) Text() string { return v.v.String() }
+
+// Raw is the JSON of an object, part of the resource's bytes; nil for a value that is no object.
+func (v Value) Raw() []byte {
+	if o, ok := v.v.(*types.ObjectValue); ok {
+		return o.Data()
+	}
+	return nil
+}
+
+// Bool is the value of a boolean.
+func (v Value) Bool() (value, ok bool) {
+	b, ok := v.v.(types.Boolean)
+	return ok && b.Bool(), ok
+}
