@@ -136,3 +136,20 @@ CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
+
+-- Requests that were carried out once and must not be again, with what was
+-- answered.
+CREATE TABLE done (
+    key    BLOB    PRIMARY KEY,
+    time   INTEGER NOT NULL,
+    answer BLOB    NOT NULL
+);
+CREATE INDEX done_time ON done (time);
+
+-- Long work that outlives its request.
+CREATE TABLE job (
+    id      TEXT    PRIMARY KEY,
+    state   INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    body    BLOB    NOT NULL
+) WITHOUT ROWID;
