@@ -88,16 +88,21 @@ func (a Answer) Refusal() (code, text string) {
 // /fhir and as JSON elsewhere. When the node does not know the token any more,
 // because it was restarted, Do signs in again and repeats the request once.
 func (c *Client) Do(ctx context.Context, method, path string, body []byte) (Answer, error) {
-	a, access, err := c.send(ctx, method, path, body)
+	return c.With(ctx, method, path, nil, body)
+}
+
+// With is Do with headers, which stand in place of those that Do sets.
+func (c *Client) With(ctx context.Context, method, path string, header http.Header, body []byte) (Answer, error) {
+	a, access, err := c.send(ctx, method, path, header, body)
 	if err == nil && a.Status == http.StatusUnauthorized {
 		c.forget(access)
-		a, _, err = c.send(ctx, method, path, body)
+		a, _, err = c.send(ctx, method, path, header, body)
 	}
 	return a, err
 }
 
 // send sends one request, and returns the token that it was sent with.
-func (c *Client) send(ctx context.Context, method, path string, body []byte) (a Answer, access string, err error) {
+func (c *Client) send(ctx context.Context, method, path string, header http.Header, body []byte) (a Answer, access string, err error) {
 	if access, err = c.access(ctx); err != nil {
 		return Answer{}, "", err
 	}
@@ -108,6 +113,9 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (a 
 	req.Header.Set("Authorization", "Bearer "+access)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for name, values := range header {
+		req.Header[name] = values
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
@@ -158,3 +166,6 @@ func (c *Client) access(ctx context.Context) (string, error) {
 	}
 	return c.token.Access, nil
 }
+
+// Token returns an access token for software that sends its own requests.
+func (c *Client) Token(ctx context.Context) (string, error) { return c.access(ctx) }
