@@ -131,3 +131,10 @@ func (c *Chest) Open(ctx context.Context, name string, sealed, bound []byte) ([]
 	}
 	return plain, nil
 }
+
+// Forget drops a data key from memory, after it was destroyed in the store.
+func (c *Chest) Forget(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, name)
+}
