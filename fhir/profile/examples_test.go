@@ -96,3 +96,35 @@ func TestSyntheaIsAccepted(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkSynthea checks every resource of the Synthea bundles: nanoseconds a resource.
+func BenchmarkSynthea(b *testing.B) {
+	files, err := filepath.Glob("../../../shared/data/synthea/*.json")
+	if err != nil || len(files) == 0 {
+		b.Fatalf("no Synthea bundles: put them in shared/data/synthea beside the project (%v)", err)
+	}
+	var docs []*resource.Doc
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		bundle, err := resource.Parse(raw, resource.Limits{Nodes: 1_000_000})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for entry := range bundle.Root().Get("entry").Items() {
+			doc, err := resource.Parse(entry.Get("resource").Raw(), resource.Limits{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			docs = append(docs, doc)
+		}
+	}
+	for b.Loop() {
+		for _, doc := range docs {
+			profile.Check(doc)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(docs)), "ns/resource")
+}

@@ -56,6 +56,7 @@ type Error struct {
 	Text       string // one sentence, fit for a patient
 	Hint       string // what to do about it; may be empty
 	Expression string // the element of a resource that is meant, as a FHIRPath; may be empty
+	Rule       string // the rule of a resource's definition that was broken: "min", "dom-3"; may be empty
 	Cause      error  // for the log; may be nil
 }
 

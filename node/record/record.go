@@ -101,6 +101,9 @@ func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.
 	if err != nil {
 		return nil, invalid(err)
 	}
+	if err := structure(stamped); err != nil {
+		return nil, err
+	}
 	out := &draft{version: Version{Type: doc.Type(), ID: id, Version: version, Updated: now, Raw: raw, Created: version == 1}, expect: version - 1}
 	if out.index, err = search.Extract(stamped); err != nil {
 		return nil, invalid(err)

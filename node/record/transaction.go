@@ -85,8 +85,11 @@ func (d *Desk) attempt(ctx context.Context, actor identity.Actor, steps []step) 
 	return out, nil
 }
 
-// at points a fault at the entry that caused it.
+// at points a fault, or each of several, at the entry that caused it.
 func at(err error, where string) error {
+	if several, ok := err.(findings); ok { //nolint:errorlint // what structure returned, as it is
+		return several.at(where)
+	}
 	f := fault.As(err)
 	if f.Expression == "" {
 		return f.At(where)
