@@ -1,25 +1,24 @@
 package fhir
 
 import (
-	"net/http"
+	"context"
 
+	"cairn/api/rest"
 	"cairn/node/fault"
-	"cairn/node/identity"
 )
 
 // create serves POST [base]/[type] (FHIR R4 3.1.0.8).
-func (s *Server) create(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	if r.Header.Get("If-None-Exist") != "" {
-		return fault.New(fault.Unsupported, "not-supported", "conditional create is not supported")
+func (s *Server) create(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	if c.Header.Get("If-None-Exist") != "" {
+		return nil, fault.New(fault.Unsupported, "not-supported", "conditional create is not supported")
 	}
-	data, err := body(w, r)
+	data, err := c.Resource()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	v, err := s.Records.Create(r.Context(), actor, r.PathValue("type"), data)
+	v, err := s.Records.Create(ctx, c.Actor, c.Type, data)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.answer(w, r, http.StatusCreated, v)
-	return nil
+	return stored(v), nil
 }

@@ -1,26 +1,22 @@
 package fhir
 
 import (
+	"context"
 	"net/http"
 
-	"cairn/node/identity"
+	"cairn/api/rest"
 )
 
 // delete serves DELETE [base]/[type]/[id] (FHIR R4 3.1.0.7): 204 whether or not
 // it was there.
-func (s *Server) delete(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	version, err := ifMatch(r)
+func (s *Server) delete(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	expect, err := ifMatch(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	v, err := s.Records.Delete(r.Context(), actor, r.PathValue("type"), r.PathValue("id"), version)
+	v, err := s.Records.Delete(ctx, c.Actor, c.Type, c.ID, expect)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if v.Version > 0 {
-		w.Header().Set("ETag", etag(v.Version))
-		w.Header().Set("Cairn-Receipt", v.Receipt.String())
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return version(http.StatusNoContent, v), nil
 }

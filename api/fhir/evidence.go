@@ -1,25 +1,23 @@
 package fhir
 
 import (
+	"context"
 	"net/http"
-	"strconv"
 
-	"cairn/api/face"
-	"cairn/node/fault"
-	"cairn/node/identity"
+	"cairn/api/rest"
 )
 
-// evidence serves GET [base]/[type]/[id]/_history/[vid]/$evidence: the proof
-// bundle of one record version. It is a read like any other.
-func (s *Server) evidence(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	version, err := strconv.ParseUint(r.PathValue("version"), 10, 63)
-	if err != nil || version == 0 {
-		return fault.New(fault.NotFound, "not-found", "versions are counted 1, 2, 3...")
-	}
-	file, err := s.Bundles.Record(r.Context(), actor, r.PathValue("type"), r.PathValue("id"), version)
+// evidence serves [base]/[type]/[id]/_history/[vid]/$evidence: the proof bundle
+// of one record version. It is a read like any other.
+func (s *Server) evidence(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	number, err := versionID(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	face.File(w, "evidence.json", file)
-	return nil
+	file, err := s.Bundles.Record(ctx, c.Actor, c.Type, c.ID, number)
+	if err != nil {
+		return nil, err
+	}
+	header := http.Header{"Content-Disposition": {`attachment; filename="evidence.json"`}}
+	return &rest.Answer{Body: file, Media: "application/json", Header: header}, nil
 }

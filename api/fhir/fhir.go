@@ -1,16 +1,21 @@
-// Package fhir is the FHIR R4 REST face: one file for each interaction. It
-// decodes, calls a desk once and encodes; it decides nothing.
+// Package fhir is the FHIR R4 REST face: one file for each interaction and each
+// operation. It decodes, calls a desk once and encodes; it decides nothing.
+//
+// What it does stands in two tables, interactions (route.go) and operations
+// (operation.go). Requests are matched with them, entries of batches too, and
+// the CapabilityStatement is made from them, so it cannot claim what is not
+// there.
 package fhir
 
 import (
-	"cmp"
+	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"cairn/api/face"
-	"cairn/fhir/resource"
+	"cairn/api/rest"
 	"cairn/node/bundle"
 	"cairn/node/exchange"
 	"cairn/node/fault"
@@ -26,130 +31,112 @@ type Server struct {
 	Bundles  *bundle.Desk
 	Root     string // this node's root URL; the service base is Root + "/fhir"
 	Software string // version, for the CapabilityStatement
+
+	// Set by Handler. The tables are reached by way of the server, since some
+	// of what stands in them looks things up in them.
+	interactions []interaction
+	operations   []operation
+	statement    []byte // the CapabilityStatement
+	statementTag string // its ETag
 }
 
-// contentTypes are what the face reads and writes (FHIR R4 3.1.0.1.9).
-var contentTypes = []string{"application/fhir+json", "application/json"}
+// serve does one interaction. It is a method of Server.
+type serve func(*Server, context.Context, *rest.Call) (*rest.Answer, error)
 
-// interaction is one route of the face. The CapabilityStatement is made from
-// the same table, so it cannot claim what is not there.
-type interaction struct {
-	pattern string // below the service base
-	code    string // of http://hl7.org/fhir/restful-interaction; "" for an operation
-	system  bool   // of the whole system rather than of a type
-	serve   func(*Server, http.ResponseWriter, *http.Request, identity.Actor) error
-}
-
-var interactions = []interaction{
-	{"POST /fhir/{type}", "create", false, (*Server).create},
-	{"GET /fhir/{type}/{id}", "read", false, (*Server).read},
-	{"GET /fhir/{type}/{id}/_history/{version}", "vread", false, (*Server).vread},
-	{"GET /fhir/{type}/{id}/_history/{version}/$evidence", "", false, (*Server).evidence},
-	{"PUT /fhir/{type}/{id}", "update", false, (*Server).update},
-	{"DELETE /fhir/{type}/{id}", "delete", false, (*Server).delete},
-	{"GET /fhir/{type}", "search-type", false, (*Server).search},
-	{"POST /fhir/{type}/_search", "", false, (*Server).searchByPost},
-	{"POST /fhir", "transaction", true, (*Server).transaction},
-	{"POST /fhir/{$}", "", true, (*Server).transaction},
-	{"GET /fhir/Patient/{id}/$gather", "", false, (*Server).gather},
-}
+func (s *Server) base() string { return s.Root + "/fhir" }
 
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
-	for _, i := range interactions {
-		mux.HandleFunc(i.pattern, s.guard(i))
-	}
-	mux.HandleFunc("GET /fhir/metadata", s.metadata)
-	mux.HandleFunc("/fhir/", func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, r, fault.New(fault.Unsupported, "not-supported", "this interaction is not supported").
-			WithHint("GET "+s.Root+"/fhir/metadata lists what is"))
-	})
-	return mux
+	s.interactions, s.operations = interactions, operations
+	s.state()
+	return http.HandlerFunc(s.handle)
 }
 
-// guard signs the actor in and renders the error of an interaction.
-func (s *Server) guard(i interaction) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		actor, err := s.Door.Actor(r)
-		if err == nil {
-			err = cmp.Or(known(r), acceptable(r))
+// handle serves one HTTP request: it finds the interaction, signs the actor in,
+// and has the answer or the refusal written.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		err = fault.Wrap(fault.Invalid, "invalid", "the query part of the URL is not valid", err)
+	}
+	form, refused := rest.FormOf(r.Header, query)
+	if err == nil {
+		err = refused
+	}
+	var answer *rest.Answer
+	if err == nil {
+		answer, err = s.do(w, r, &rest.Call{
+			Method: r.Method, Path: strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/fhir"), "/"), Query: query, Header: r.Header, Form: form,
+			Media: rest.MediaOf(r.Header), Read: func() ([]byte, error) { return face.Body(w, r) },
+		})
+	}
+	if err != nil {
+		answer = rest.Refusal(err)
+	}
+	rest.Write(w, r, s.base(), form, answer)
+}
+
+// do finds the interaction of a request and has it done for who signed in.
+func (s *Server) do(_ http.ResponseWriter, r *http.Request, c *rest.Call) (*rest.Answer, error) {
+	found, err := s.find(c)
+	if err != nil {
+		r.Pattern = r.Method + " /fhir/"
+		return nil, err
+	}
+	r.Pattern = r.Method + " /fhir/" + found.shape
+	if !found.public {
+		if c.Actor, err = s.Door.Actor(r); err != nil {
+			return nil, err
 		}
-		if err == nil {
-			err = i.serve(s, w, r, actor)
-		}
-		if err != nil {
-			s.refuse(w, r, err)
-		}
 	}
+	if err := known(c); err != nil {
+		return nil, err
+	}
+	return found.serve(s, r.Context(), c)
 }
 
-// known refuses a type that R4 does not have and an id that it does not allow,
-// before anything else looks at them.
-func known(r *http.Request) error {
-	if typ := r.PathValue("type"); typ != "" && !resource.IsType(typ) {
-		return fault.New(fault.NotFound, "not-supported", "FHIR R4 has no such resource type").WithHint("types are spelled as in http://hl7.org/fhir/R4/resourcelist.html")
-	}
-	if id := r.PathValue("id"); id != "" && !resource.ValidID(id) {
-		return fault.New(fault.Invalid, "value", "an id has 1 to 64 letters, digits, hyphens and dots")
-	}
-	return nil
-}
-
-// acceptable refuses a request for another format than JSON, the only one that
-// is spoken here.
-func acceptable(r *http.Request) error {
-	format := r.URL.Query().Get("_format")
-	accept := r.Header.Get("Accept")
-	if strings.Contains(format, "xml") || strings.Contains(format, "ttl") || strings.Contains(accept, "xml") && !strings.Contains(accept, "json") && !strings.Contains(accept, "*/*") {
-		return fault.New(fault.Unsupported, "format", "answers are given in JSON only").WithHint("send Accept: application/fhir+json")
-	}
-	return nil
-}
-
-// answer writes one record version with its headers (FHIR R4 3.1.0.1.10).
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, v record.Version) {
-	h := w.Header()
-	h.Set("ETag", etag(v.Version))
-	h.Set("Last-Modified", time.UnixMilli(v.Updated).UTC().Format(http.TimeFormat))
-	h.Set("Cairn-Receipt", v.Receipt.String())
+// version answers with one record version.
+func version(status int, v record.Version) *rest.Answer {
+	a := &rest.Answer{Status: status, Version: v.Version, Updated: v.Updated}
+	a.Receipts = append(a.Receipts, v.Receipt)
 	if v.Created {
-		h.Set("Location", s.Root+"/fhir/"+v.Location())
+		a.Location = v.Location()
 	}
-	if r.Method != http.MethodGet && strings.Contains(r.Header.Get("Prefer"), "return=minimal") || v.Deleted {
-		w.WriteHeader(status)
-		return
+	if !v.Deleted {
+		a.Body = v.Raw
 	}
-	send(w, status, v.Raw)
+	return a
 }
 
-func send(w http.ResponseWriter, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/fhir+json; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	w.Write(body) //nolint:errcheck // the client has gone
+// stored answers with a record version that the request has just made.
+func stored(v record.Version) *rest.Answer {
+	status := http.StatusOK
+	if v.Created {
+		status = http.StatusCreated
+	}
+	a := version(status, v)
+	a.Written = true
+	return a
 }
-
-func etag(version uint64) string { return `W/"` + strconv.FormatUint(version, 10) + `"` }
 
 // ifMatch reads the version that a request requires, 0 if it requires none.
-func ifMatch(r *http.Request) (uint64, error) {
-	text := r.Header.Get("If-Match")
+func ifMatch(c *rest.Call) (uint64, error) {
+	text := c.Header.Get("If-Match")
 	if text == "" {
 		return 0, nil
 	}
-	inner, ok := strings.CutPrefix(text, `W/"`)
-	inner, closed := strings.CutSuffix(inner, `"`)
-	version, err := strconv.ParseUint(inner, 10, 63)
-	if !ok || !closed || err != nil || version == 0 {
+	version, ok := tag(text)
+	if !ok {
 		return 0, fault.New(fault.Invalid, "value", `If-Match must be the ETag of a version, such as W/"3"`)
 	}
 	return version, nil
 }
 
-// body reads a resource from the request.
-func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	return face.Body(w, r, contentTypes...)
+// tag reads the version out of an entity tag. A strong one is taken for the
+// weak one that some clients make of it.
+func tag(text string) (uint64, bool) {
+	inner, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(text), "W/"), `"`)
+	inner, closed := strings.CutSuffix(inner, `"`)
+	version, err := strconv.ParseUint(inner, 10, 63)
+	return version, ok && closed && err == nil && version > 0
 }

@@ -1,45 +1,42 @@
 package fhir
 
 import (
-	"encoding/json"
-	"net/http"
-	"net/url"
+	"context"
 	"strconv"
 	"strings"
 
+	"cairn/api/rest"
 	"cairn/node/exchange"
 	"cairn/node/fault"
-	"cairn/node/identity"
 )
 
 // gather serves GET [base]/Patient/[id]/$gather?_type=Observation&...: what the
 // patient lets this hospital see elsewhere, merged. Each entry's fullUrl is the
 // record at its custodian; its links name further sources and where the proof
 // is; an OperationOutcome names each hospital that refused or was silent.
-func (s *Server) gather(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+func (s *Server) gather(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	params, err := c.Parameters()
 	if err != nil {
-		return fault.Wrap(fault.Invalid, "invalid", "the query part of the URL is not valid", err)
+		return nil, err
 	}
+	values := params.Values()
 	typ := values.Get("_type")
 	values.Del("_type")
 	if typ == "" {
-		return fault.New(fault.Invalid, "required", "say which records to gather").WithHint("add _type=Observation, for example")
+		return nil, fault.New(fault.Invalid, "required", "say which records to gather").WithHint("add _type=Observation, for example")
 	}
 	for _, own := range []string{"patient", "subject"} {
 		if values.Has(own) {
-			return fault.New(fault.Invalid, "invalid", own+" follows from the patient in the URL")
+			return nil, fault.New(fault.Invalid, "invalid", own+" follows from the patient in the URL")
 		}
 	}
-	got, err := s.Exchange.Gather(r.Context(), actor, r.PathValue("id"), typ, values)
+	got, err := s.Exchange.Gather(ctx, c.Actor, c.ID, typ, values)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, receipt := range got.Receipts {
-		w.Header().Add("Cairn-Receipt", receipt.String())
-	}
-	send(w, http.StatusOK, gathered(got, s.Root+r.URL.RequestURI()))
-	return nil
+	values.Set("_type", typ)
+	self := s.base() + "/Patient/" + c.ID + "/$gather?" + values.Encode()
+	return &rest.Answer{Body: gathered(got, self), Receipts: got.Receipts}, nil
 }
 
 func gathered(got exchange.Gathered, self string) []byte {
@@ -79,21 +76,16 @@ func links(out []byte, sources []exchange.Source) []byte {
 
 // custodian says how one hospital answered, as an entry of mode outcome.
 func custodian(c exchange.Custodian) []byte {
-	is := issue{Severity: "information", Code: "informational", Details: details{
-		Coding: []coding{{codeSystem, "gather.answered"}}, Text: c.Name + " answered with " + strconv.Itoa(c.Count) + " records.",
+	is := rest.Issue{Severity: "information", Code: "informational", Details: rest.Details{
+		Coding: []rest.Coding{{System: rest.CodeSystem, Code: "gather.answered"}}, Text: c.Name + " answered with " + strconv.Itoa(c.Count) + " records.",
 	}}
 	if c.Fault != nil {
-		is = issue{Severity: "warning", Code: issueCode(c.Fault), Details: details{
-			Coding: []coding{{codeSystem, c.Fault.Code}}, Text: c.Name + ": " + c.Fault.Text + " (" + strconv.Itoa(c.Count) + " records came before that)",
-		}}
+		is = rest.IssueOf("warning", c.Fault)
+		is.Details.Text = c.Name + ": " + c.Fault.Text + " (" + strconv.Itoa(c.Count) + " records came before that)"
 		if c.Fault.Hint != "" {
 			is.Details.Text += ". " + c.Fault.Hint
 		}
 	}
 	is.Diagnostics = c.ID
-	data, err := json.Marshal(outcome{ResourceType: "OperationOutcome", Issue: []issue{is}})
-	if err != nil {
-		return []byte(`{"search":{"mode":"outcome"}}`)
-	}
-	return append(append([]byte(`{"resource":`), data...), `,"search":{"mode":"outcome"}}`...)
+	return append(append([]byte(`{"resource":`), rest.OutcomeOf(is)...), `,"search":{"mode":"outcome"}}`...)
 }

@@ -1,22 +1,40 @@
 package fhir
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 
+	"cairn/api/rest"
 	"cairn/fhir/resource"
 	"cairn/fhir/search"
+	"cairn/node/fault"
 )
 
 // metadata serves GET [base]/metadata (FHIR R4 3.1.0.9): what is implemented,
-// taken from the table of interactions and from the search room.
-func (s *Server) metadata(w http.ResponseWriter, _ *http.Request) {
+// taken from the tables of interactions and operations and from the search
+// room. Its ETag follows from the content.
+func (s *Server) metadata(_ context.Context, c *rest.Call) (*rest.Answer, error) {
+	if mode := c.Query.Get("mode"); mode != "" && mode != "full" {
+		return nil, fault.New(fault.Unsupported, "not-supported", "only the whole statement is given").WithHint("send mode=full, or leave it out")
+	}
+	a := &rest.Answer{Body: s.statement, Header: http.Header{"Etag": {s.statementTag}}}
+	if c.Header.Get("If-None-Match") == s.statementTag {
+		a.Status = http.StatusNotModified
+	}
+	return a, nil
+}
+
+// state makes the statement, once: it follows from the program.
+func (s *Server) state() {
 	data, err := json.Marshal(s.capability())
 	if err != nil {
-		http.Error(w, "", http.StatusInternalServerError)
-		return
+		panic(err) // it is made of strings
 	}
-	send(w, http.StatusOK, data)
+	sum := sha256.Sum256(data)
+	s.statement, s.statementTag = data, `W/"`+hex.EncodeToString(sum[:8])+`"`
 }
 
 type code struct {
@@ -30,40 +48,44 @@ type param struct {
 }
 
 type restResource struct {
-	Type         string      `json:"type"`
-	Interaction  []code      `json:"interaction"`
-	Versioning   string      `json:"versioning"`
-	UpdateCreate bool        `json:"updateCreate"`
-	SearchParam  []param     `json:"searchParam,omitempty"`
-	Operation    []operation `json:"operation,omitempty"`
+	Type         string            `json:"type"`
+	Interaction  []code            `json:"interaction"`
+	Versioning   string            `json:"versioning"`
+	UpdateCreate bool              `json:"updateCreate"`
+	SearchParam  []param           `json:"searchParam,omitempty"`
+	Operation    []statedOperation `json:"operation,omitempty"`
 }
 
-type operation struct {
+type statedOperation struct {
 	Name       string `json:"name"`
 	Definition string `json:"definition"`
 }
 
-// operationBase names the operations that are Cairn's own.
-const operationBase = "urn:cairn:operation:"
-
-func (s *Server) capability() map[string]any {
-	var ofType, ofSystem []code
-	operations := []operation{{"evidence", operationBase + "evidence"}}
-	for _, i := range interactions {
-		switch {
-		case i.code == "":
-		case i.system:
-			ofSystem = append(ofSystem, code{i.code})
-		default:
-			ofType = append(ofType, code{i.code})
+// stated returns the codes of the interactions at some of the levels.
+func (s *Server) stated(at level) (out []code) {
+	for _, i := range s.interactions {
+		if i.code != "" && i.code != "capabilities" && i.level&at != 0 {
+			out = append(out, code{i.code})
 		}
 	}
+	return out
+}
+
+// statedOperations returns the operations of a type, or with "" those of the
+// system.
+func (s *Server) statedOperations(typ string) (out []statedOperation) {
+	for _, o := range s.operations {
+		if typ == "" && o.on&onSystem != 0 || typ != "" && o.of(typ) {
+			out = append(out, statedOperation{o.name, o.definition})
+		}
+	}
+	return out
+}
+
+func (s *Server) capability() map[string]any {
 	var resources []restResource
 	for _, typ := range resource.Types() {
-		r := restResource{Type: typ, Interaction: ofType, Versioning: "versioned-update", UpdateCreate: true, Operation: operations}
-		if typ == "Patient" {
-			r.Operation = append(operations[:1:1], operation{"gather", operationBase + "gather"})
-		}
+		r := restResource{Type: typ, Interaction: s.stated(onType | onInstance | onVersion), Versioning: "versioned-update", UpdateCreate: true, Operation: s.statedOperations(typ)}
 		for _, p := range search.Params(typ) {
 			r.SearchParam = append(r.SearchParam, param{p.Name, p.Definition, string(p.Type)})
 		}
@@ -71,11 +93,11 @@ func (s *Server) capability() map[string]any {
 	}
 	return map[string]any{
 		"resourceType": "CapabilityStatement", "status": "active", "date": "2026-11-22", "kind": "instance", "fhirVersion": "4.0.1",
-		"format":         []string{"application/fhir+json"},
+		"format":         rest.Formats(),
 		"software":       map[string]string{"name": "Cairn", "version": s.Software},
-		"implementation": map[string]string{"description": "Cairn node", "url": s.Root + "/fhir"},
+		"implementation": map[string]string{"description": "Cairn node", "url": s.base()},
 		"rest": []map[string]any{{
-			"mode": "server", "resource": resources, "interaction": ofSystem,
+			"mode": "server", "resource": resources, "interaction": s.stated(onSystem), "operation": s.statedOperations(""),
 			"security": map[string]any{"description": "SMART Backend Services (private_key_jwt) for software, which vouches for people in hl7-b2b; passkeys for patients. Every read is decided by consent and logged before it is answered."},
 		}},
 	}

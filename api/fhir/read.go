@@ -1,38 +1,39 @@
 package fhir
 
 import (
+	"context"
 	"net/http"
-	"strconv"
+	"strings"
+	"time"
 
-	"cairn/node/fault"
-	"cairn/node/identity"
+	"cairn/api/rest"
+	"cairn/node/record"
 )
 
-// read serves GET [base]/[type]/[id] (FHIR R4 3.1.0.2).
-func (s *Server) read(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	v, err := s.Records.Read(r.Context(), actor, r.PathValue("type"), r.PathValue("id"))
+// read serves GET [base]/[type]/[id] (FHIR R4 3.1.0.2), also conditionally
+// (3.1.0.2.1): 304 for who has the version that is current.
+func (s *Server) read(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	v, err := s.Records.Read(ctx, c.Actor, c.Type, c.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if r.Header.Get("If-None-Match") == etag(v.Version) {
-		w.Header().Set("ETag", etag(v.Version))
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	s.answer(w, r, http.StatusOK, v)
-	return nil
+	return unlessKnown(c, v), nil
 }
 
-// vread serves GET [base]/[type]/[id]/_history/[vid] (FHIR R4 3.1.0.3).
-func (s *Server) vread(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	version, err := strconv.ParseUint(r.PathValue("version"), 10, 63)
-	if err != nil {
-		return fault.New(fault.NotFound, "not-found", "versions are counted 1, 2, 3...")
+// unlessKnown answers with a version, or that the client has it already. When
+// both conditions are there, the tag alone counts (RFC 9110 13.1.3).
+func unlessKnown(c *rest.Call, v record.Version) *rest.Answer {
+	if tags := c.Header.Get("If-None-Match"); tags != "" {
+		for _, t := range strings.Split(tags, ",") {
+			if have, ok := tag(t); ok && have == v.Version || strings.TrimSpace(t) == "*" {
+				return version(http.StatusNotModified, v)
+			}
+		}
+		return version(http.StatusOK, v)
 	}
-	v, err := s.Records.ReadVersion(r.Context(), actor, r.PathValue("type"), r.PathValue("id"), version)
-	if err != nil {
-		return err
+	since, err := http.ParseTime(c.Header.Get("If-Modified-Since"))
+	if err == nil && !time.UnixMilli(v.Updated).Truncate(time.Second).After(since) {
+		return version(http.StatusNotModified, v)
 	}
-	s.answer(w, r, http.StatusOK, v)
-	return nil
+	return version(http.StatusOK, v)
 }

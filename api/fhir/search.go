@@ -1,62 +1,56 @@
 package fhir
 
 import (
-	"net/http"
+	"context"
 	"net/url"
 	"strconv"
 
-	"cairn/api/face"
+	"cairn/api/rest"
 	"cairn/fhir/search"
 	"cairn/node/fault"
-	"cairn/node/identity"
 	"cairn/node/record"
 )
 
 // search serves GET [base]/[type]?... (FHIR R4 3.1.1).
-func (s *Server) search(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return fault.Wrap(fault.Invalid, "invalid", "the query part of the URL is not valid", err)
-	}
-	return s.find(w, r, actor, values)
+func (s *Server) search(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	return s.searchFor(ctx, c, c.Query)
 }
 
 // searchByPost serves POST [base]/[type]/_search, which keeps what is asked out
 // of URLs.
-func (s *Server) searchByPost(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	data, err := face.Body(w, r, "application/x-www-form-urlencoded")
+func (s *Server) searchByPost(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	data, _, err := c.Body("application/x-www-form-urlencoded")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	values, err := url.ParseQuery(string(data))
 	if err != nil {
-		return fault.Wrap(fault.Invalid, "invalid", "the form is not valid", err)
+		return nil, fault.Wrap(fault.Invalid, "invalid", "the form is not valid", err)
 	}
-	return s.find(w, r, actor, values)
+	values.Del("_format")
+	values.Del("_pretty")
+	for name, list := range c.Query { // both count (FHIR R4 3.1.0.6)
+		values[name] = append(values[name], list...)
+	}
+	return s.searchFor(ctx, c, values)
 }
 
-func (s *Server) find(w http.ResponseWriter, r *http.Request, actor identity.Actor, values url.Values) error {
-	typ := r.PathValue("type")
-	values.Del("_format")
-	q, err := search.ParseQuery(typ, values, search.Options{})
+func (s *Server) searchFor(ctx context.Context, c *rest.Call, values url.Values) (*rest.Answer, error) {
+	q, err := search.ParseQuery(c.Type, values, search.Options{Lenient: c.Form.Lenient})
 	if err != nil {
-		return fault.Wrap(fault.Invalid, "invalid", err.Error(), err)
+		return nil, fault.Wrap(fault.Invalid, "invalid", err.Error(), err)
 	}
-	page, err := s.Records.Search(r.Context(), actor, q, typ+"?"+values.Encode())
+	page, err := s.Records.Search(ctx, c.Actor, q, c.Type+"?"+values.Encode())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, receipt := range page.Receipts {
-		w.Header().Add("Cairn-Receipt", receipt.String())
-	}
-	self := s.Root + "/fhir/" + typ + "?" + values.Encode()
-	next := ""
+	at := s.base() + "/" + c.Type + "?"
+	self, next := at+values.Encode(), ""
 	if page.Next != "" {
 		values.Set("cursor", page.Next)
-		next = s.Root + "/fhir/" + typ + "?" + values.Encode()
+		next = at + values.Encode()
 	}
-	send(w, http.StatusOK, s.searchset(page, self, next))
-	return nil
+	return &rest.Answer{Body: s.searchset(page, self, next), Receipts: page.Receipts}, nil
 }
 
 // searchset writes a Bundle whose entries are the stored bytes.

@@ -1,24 +1,25 @@
 package fhir
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
 
-	"cairn/node/identity"
+	"cairn/api/rest"
 )
 
 // transaction serves POST [base] with a transaction bundle (FHIR R4
 // 3.1.0.11.2).
-func (s *Server) transaction(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	data, err := body(w, r)
+func (s *Server) transaction(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	data, err := c.Resource()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	done, err := s.Records.Transaction(r.Context(), actor, data)
+	done, err := s.Records.Transaction(ctx, c.Actor, data)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out := []byte(`{"resourceType":"Bundle","type":"transaction-response"`)
 	for i, v := range done {
@@ -34,15 +35,13 @@ func (s *Server) transaction(w http.ResponseWriter, r *http.Request, actor ident
 		}
 		if v.Version > 0 {
 			out = append(append(out, `,"location":`...), quote(v.Location())...)
-			out = append(append(out, `,"etag":`...), quote(etag(v.Version))...)
+			out = append(append(out, `,"etag":`...), quote(rest.ETag(v.Version))...)
 			out = append(append(out, `,"lastModified":`...), quote(time.UnixMilli(v.Updated).UTC().Format("2006-01-02T15:04:05.000Z"))...)
 			out = append(out, `,"extension":[{"url":"urn:cairn:receipt","valueString":`+string(quote(v.Receipt.String()))+`}]`...)
 		}
 		out = append(out, `}}`...)
 	}
-	w.Header().Set("Cairn-Stored", strconv.Itoa(len(done)))
-	send(w, http.StatusOK, append(out, closing(len(done))...))
-	return nil
+	return &rest.Answer{Body: append(out, closing(len(done))...), Header: http.Header{"Cairn-Stored": {strconv.Itoa(len(done))}}}, nil
 }
 
 // quote returns a JSON string.

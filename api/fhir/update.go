@@ -1,35 +1,30 @@
 package fhir
 
 import (
-	"net/http"
+	"context"
 
+	"cairn/api/rest"
 	"cairn/node/fault"
-	"cairn/node/identity"
 )
 
 // update serves PUT [base]/[type]/[id] (FHIR R4 3.1.0.4). A record that is not
 // there is created under the client's id.
-func (s *Server) update(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	if r.Header.Get("If-None-Match") != "" {
-		return fault.New(fault.Unsupported, "not-supported", "If-None-Match is not supported on update").
+func (s *Server) update(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	if c.Header.Get("If-None-Match") != "" {
+		return nil, fault.New(fault.Unsupported, "not-supported", "If-None-Match is not supported on update").
 			WithHint("POST creates a record under an id of its own")
 	}
-	version, err := ifMatch(r)
+	version, err := ifMatch(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	data, err := body(w, r)
+	data, err := c.Resource()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	v, err := s.Records.Update(r.Context(), actor, r.PathValue("type"), r.PathValue("id"), data, version)
+	v, err := s.Records.Update(ctx, c.Actor, c.Type, c.ID, data, version)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	status := http.StatusOK
-	if v.Created {
-		status = http.StatusCreated
-	}
-	s.answer(w, r, status, v)
-	return nil
+	return stored(v), nil
 }

@@ -59,7 +59,7 @@ func (v Version) Location() string {
 func parse(typ string, body []byte) (*resource.Doc, error) {
 	doc, err := resource.Parse(body, resource.Limits{})
 	if err != nil {
-		return nil, invalid(err)
+		return nil, Invalid(err)
 	}
 	if typ != "" && doc.Type() != typ {
 		return nil, fault.New(fault.Invalid, "invalid", "the resource is not of the type that the URL names").At("resourceType")
@@ -67,9 +67,9 @@ func parse(typ string, body []byte) (*resource.Doc, error) {
 	return doc, nil
 }
 
-// invalid turns an error of the resource room into a fault that keeps its
+// Invalid turns an error of the resource room into a fault that keeps its
 // issue code and expression.
-func invalid(err error) error {
+func Invalid(err error) error {
 	var e *resource.Error
 	if !errors.As(err, &e) {
 		return fault.Wrap(fault.Invalid, "invalid", "this is not a valid resource", err)
@@ -99,14 +99,14 @@ func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.
 	raw := resource.Stamp(doc, id, fmt.Sprint(version), time.UnixMilli(now).UTC().Format("2006-01-02T15:04:05.000Z"))
 	stamped, err := resource.Parse(raw, resource.Limits{})
 	if err != nil {
-		return nil, invalid(err)
+		return nil, Invalid(err)
 	}
 	if err := structure(stamped); err != nil {
 		return nil, err
 	}
 	out := &draft{version: Version{Type: doc.Type(), ID: id, Version: version, Updated: now, Raw: raw, Created: version == 1}, expect: version - 1}
 	if out.index, err = search.Extract(stamped); err != nil {
-		return nil, invalid(err)
+		return nil, Invalid(err)
 	}
 	out.subject = out.index.Subject
 	if err := d.about(ctx, stamped, out, also); err != nil {

@@ -105,7 +105,7 @@ func bad(where, text, hint string) error {
 func readBundle(body []byte) ([]step, error) {
 	bundle, err := resource.Parse(body, resource.Limits{Nodes: bundleNodes})
 	if err != nil {
-		return nil, invalid(err)
+		return nil, Invalid(err)
 	}
 	root := bundle.Root()
 	if bundle.Type() != "Bundle" {
@@ -166,7 +166,7 @@ func (s *step) readResource(entry resource.Node, where string) error {
 	}
 	doc, err := resource.Parse(body.Raw(), resource.Limits{})
 	if err != nil {
-		return at(invalid(err), where+".resource")
+		return at(Invalid(err), where+".resource")
 	}
 	s.doc = doc
 	if doc.Type() != s.typ {
@@ -221,7 +221,7 @@ func link(steps []step) ([]step, error) {
 		raw := resource.Rewrite(s.doc, func(reference string) (string, bool) { to, ok := targets[reference]; return to, ok })
 		doc, err := resource.Parse(raw, resource.Limits{})
 		if err != nil {
-			return nil, at(invalid(err), s.at+".resource")
+			return nil, at(Invalid(err), s.at+".resource")
 		}
 		steps[i].doc = doc
 	}

@@ -1,0 +1,41 @@
+package fhir
+
+import (
+	"net/http"
+	"slices"
+)
+
+// operation is a FHIR operation of the face (FHIR R4 3.2.0): one row makes it
+// reachable at its levels, by GET and by POST, alone and in a batch, and has
+// the CapabilityStatement claim it.
+type operation struct {
+	name       string   // without the $
+	definition string   // canonical URL of the OperationDefinition
+	on         level    // where it may be called
+	types      []string // the types that have it; none: all
+	affects    bool     // it changes something, so there is no GET (FHIR R4 3.2.0.1)
+	serve      serve    // rest.Call.Parameters reads what it is called with
+}
+
+// operationBase names the operations that are Cairn's own.
+const operationBase = "urn:cairn:operation:"
+
+// operations are all of them, by name.
+var operations = []operation{
+	{"evidence", operationBase + "evidence", onVersion, nil, false, (*Server).evidence},
+	{"gather", operationBase + "gather", onInstance, []string{"Patient"}, false, (*Server).gather},
+}
+
+// methods are those that an operation may be called with.
+func (o operation) methods() []string {
+	if o.affects {
+		return []string{http.MethodPost}
+	}
+	return []string{http.MethodGet, http.MethodHead, http.MethodPost}
+}
+
+// of tells whether resources of a type have the operation, at one of the levels
+// below the system's.
+func (o operation) of(typ string) bool {
+	return o.on&^onSystem != 0 && (len(o.types) == 0 || slices.Contains(o.types, typ))
+}

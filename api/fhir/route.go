@@ -1,0 +1,170 @@
+package fhir
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"cairn/api/rest"
+	"cairn/fhir/resource"
+	"cairn/node/fault"
+)
+
+// level is where in the tree of URLs something stands.
+type level uint8
+
+// The levels, which an operation may join: onType|onInstance.
+const (
+	onSystem   level = 1 << iota // [base]
+	onType                       // [base]/[type]
+	onInstance                   // [base]/[type]/[id]
+	onVersion                    // [base]/[type]/[id]/_history/[vid]
+)
+
+// interaction is one route of the face. A shape is the path below the service
+// base; a segment in braces stands for a value.
+type interaction struct {
+	method string
+	shape  string
+	code   string // of http://hl7.org/fhir/restful-interaction; "" for another way to one that has a row
+	level  level
+	public bool // needs no sign-in
+	serve  serve
+}
+
+// interactions are the routes in the order in which they are tried; of a GET
+// there is HEAD too.
+var interactions = []interaction{
+	{"GET", "metadata", "capabilities", onSystem, true, (*Server).metadata},
+	{"POST", "", "transaction", onSystem, false, (*Server).transaction},
+	{"POST", "{type}", "create", onType, false, (*Server).create},
+	{"GET", "{type}", "search-type", onType, false, (*Server).search},
+	{"POST", "{type}/_search", "", onType, false, (*Server).searchByPost},
+	{"GET", "{type}/{id}", "read", onInstance, false, (*Server).read},
+	{"PUT", "{type}/{id}", "update", onInstance, false, (*Server).update},
+	{"DELETE", "{type}/{id}", "delete", onInstance, false, (*Server).delete},
+	{"GET", "{type}/{id}/_history/{version}", "vread", onVersion, false, (*Server).vread},
+}
+
+// target is what a request was found to ask for.
+type target struct {
+	shape  string // with the operation's name
+	public bool
+	serve  serve
+}
+
+// find finds what a call asks for by its method and path, and fills in what
+// the path names. Nothing there is NotFound; another method is refused with
+// those that are allowed.
+func (s *Server) find(c *rest.Call) (target, error) {
+	path := split(c.Path)
+	if n := len(path); n > 0 && strings.HasPrefix(path[n-1], "$") {
+		return s.findOperation(c, path)
+	}
+	var allow []string
+	for _, i := range s.interactions {
+		if !match(i.shape, path) {
+			continue
+		}
+		if i.method == c.Method || i.method == http.MethodGet && c.Method == http.MethodHead {
+			fill(c, i.shape, path)
+			return target{i.shape, i.public, i.serve}, nil
+		}
+		allow = append(allow, i.method)
+		if i.method == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	if len(allow) > 0 {
+		return target{}, rest.NotAllowed("this cannot be done with that method", allow...)
+	}
+	return target{}, fault.New(fault.NotFound, "not-found", "there is nothing under this address").
+		WithHint("GET [base]/metadata lists what is")
+}
+
+// split cuts a path; a slash at its end says nothing.
+func split(path string) []string {
+	path = strings.TrimSuffix(path, "/")
+	if path == "" {
+		return nil
+	}
+	return strings.Split(path, "/")
+}
+
+// match tells whether a path has a shape. A name that begins like one of
+// FHIR's own stands for no value.
+func match(shape string, path []string) bool {
+	parts := split(shape)
+	if len(parts) != len(path) {
+		return false
+	}
+	for i, part := range parts {
+		if part == path[i] {
+			continue
+		}
+		if part[0] != '{' || path[i] == "" || path[i][0] == '_' || path[i][0] == '$' || path[i] == "metadata" {
+			return false
+		}
+	}
+	return true
+}
+
+// fill takes the values out of a path.
+func fill(c *rest.Call, shape string, path []string) {
+	for i, part := range split(shape) {
+		switch part {
+		case "{type}":
+			c.Type = path[i]
+		case "{id}":
+			c.ID = path[i]
+		case "{version}":
+			c.Version = path[i]
+		case "{within}":
+			c.Within = path[i]
+		}
+	}
+}
+
+// known refuses a type that R4 does not have and an id that it does not allow,
+// before anything else looks at them.
+func known(c *rest.Call) error {
+	for _, typ := range []string{c.Type, c.Within} {
+		if typ != "" && typ != "*" && !resource.IsType(typ) {
+			return fault.New(fault.NotFound, "not-supported", "FHIR R4 has no such resource type").WithHint("types are spelled as in http://hl7.org/fhir/R4/resourcelist.html")
+		}
+	}
+	if c.ID != "" && !resource.ValidID(c.ID) {
+		return fault.New(fault.Invalid, "value", "an id has 1 to 64 letters, digits, hyphens and dots")
+	}
+	return nil
+}
+
+// findOperation finds the operation that a path ends with.
+func (s *Server) findOperation(c *rest.Call, path []string) (target, error) {
+	name, path := path[len(path)-1][1:], path[:len(path)-1]
+	for _, l := range places {
+		if !match(l.shape, path) {
+			continue
+		}
+		fill(c, l.shape, path)
+		for _, o := range s.operations {
+			if o.name != name || o.on&l.level == 0 || l.level != onSystem && !o.of(c.Type) {
+				continue
+			}
+			if !slices.Contains(o.methods(), c.Method) {
+				return target{}, rest.NotAllowed("this operation cannot be called with that method", o.methods()...)
+			}
+			return target{strings.TrimPrefix(l.shape+"/$"+name, "/"), false, o.serve}, nil
+		}
+	}
+	return target{}, fault.New(fault.Unsupported, "not-supported", "there is no such operation here").
+		WithHint("GET [base]/metadata lists those that are")
+}
+
+// places are where operations stand.
+var places = []struct {
+	level level
+	shape string
+}{
+	{onSystem, ""}, {onType, "{type}"}, {onInstance, "{type}/{id}"}, {onVersion, "{type}/{id}/_history/{version}"},
+}
