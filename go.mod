@@ -11,6 +11,7 @@ exclude (
 require (
 	github.com/cometbft/cometbft v0.40.0
 	github.com/go-jose/go-jose/v4 v4.1.8
+	github.com/jackc/pgx/v5 v5.12.0
 	github.com/oasisprotocol/curve25519-voi v0.0.0-20230904125328-1f23a7beb09a
 	gocloud.dev v0.47.0
 	golang.org/x/term v0.47.0
@@ -28,6 +29,8 @@ require (
 	github.com/gofhir/ucum/v4 v4.2.0 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/onsi/gomega v1.27.10 // indirect
 	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect

@@ -5,6 +5,7 @@ missing=()
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v git >/dev/null || missing+=(git)
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 if [ ${#missing[@]} -gt 0 ]; then
 	sudo=$([ "$(id -u)" = 0 ] || echo sudo)
 	$sudo apt-get update -q

@@ -13,6 +13,9 @@ import (
 type session interface {
 	// exec runs a statement and returns how many rows it changed.
 	exec(sql string, args ...any) (int64, error)
+	// queue runs a statement without asking what came of it. An error may come
+	// from a later statement, or from commit.
+	queue(sql string, args ...any) error
 	// insert adds a row to a table with an integer key of the database's own and
 	// returns that key, or 0 if the row conflicted with one that is there.
 	insert(sql string, args ...any) (int64, error)
@@ -38,6 +41,8 @@ type session interface {
 	checkpoint() (bool, error)
 	// verify runs the database's own check of what it keeps.
 	verify() error
+	// failed reports whether an error has cost the whole transaction.
+	failed() bool
 	// lost reports whether the connection is of no use any more.
 	lost() bool
 	close() error
@@ -109,10 +114,7 @@ func (r row) blob(i int) []byte {
 		b, _ := r.values[i].([]byte)
 		return b
 	}
-	if r.wire[i] == nil {
-		return nil
-	}
-	return append(make([]byte, 0, len(r.wire[i])), r.wire[i]...)
+	return r.wire[i]
 }
 
 // hash copies a 32-byte blob into h and reports whether it had that length.

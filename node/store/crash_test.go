@@ -14,20 +14,15 @@ import (
 	"cairn/node/store"
 )
 
-const victimDir = "CAIRN_STORE_TEST_VICTIM"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(victimDir); dir != "" {
-		victim(dir)
-		return
-	}
-	os.Exit(m.Run())
-}
+const (
+	victimDir = "CAIRN_STORE_TEST_VICTIM"
+	victimURL = "CAIRN_STORE_TEST_URL"
+)
 
 // victim writes from many goroutines until it is killed, and says on its
 // standard output what was acknowledged, after it was.
-func victim(dir string) {
-	s, err := store.Open(dir, store.Options{})
+func victim(dir, url string) {
+	s, err := store.Open(dir, store.Options{URL: url})
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
@@ -105,7 +100,7 @@ func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 func kill(t *testing.T, dir string, after time.Duration) (lines []string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0]) //nolint:gosec // this test program itself
-	cmd.Env = append(os.Environ(), victimDir+"="+dir)
+	cmd.Env = append(os.Environ(), victimDir+"="+dir, victimURL+"="+options(t, dir).URL)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -129,7 +124,7 @@ func kill(t *testing.T, dir string, after time.Duration) (lines []string) {
 // checkSurvivors opens the store and looks for everything acknowledged.
 func checkSurvivors(t *testing.T, dir string, acknowledged map[string]string, refused []string) {
 	t.Helper()
-	s, err := store.Open(dir, store.Options{})
+	s, err := store.Open(dir, options(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}

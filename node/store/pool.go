@@ -47,7 +47,7 @@ func (p *pool) take(ctx context.Context, closing <-chan struct{}) (*conn, error)
 	}
 	select {
 	case c := <-p.idle:
-		return c, nil
+		return p.alive(c)
 	default:
 	}
 	patience := time.NewTimer(spareAfter)
@@ -56,7 +56,7 @@ func (p *pool) take(ctx context.Context, closing <-chan struct{}) (*conn, error)
 	for {
 		select {
 		case c := <-p.idle:
-			return c, nil
+			return p.alive(c)
 		case <-patience.C:
 			spares = p.spares
 		case <-spares:
@@ -67,6 +67,20 @@ func (p *pool) take(ctx context.Context, closing <-chan struct{}) (*conn, error)
 			return nil, closed()
 		}
 	}
+}
+
+// alive opens a connection in place of one that was lost.
+func (p *pool) alive(c *conn) (*conn, error) {
+	if !c.lost() {
+		return c, nil
+	}
+	fresh, err := p.open()
+	if err != nil {
+		p.idle <- c // for the next one to try
+		return nil, err
+	}
+	_ = c.close() // it is gone
+	return fresh, nil
 }
 
 func (p *pool) spare() (*conn, error) {

@@ -49,10 +49,7 @@ func migrate(c *conn) error {
 	if err != nil {
 		return err
 	}
-	if err := c.script("CREATE TABLE IF NOT EXISTS schema (version INTEGER PRIMARY KEY, applied INTEGER NOT NULL)"); err != nil {
-		return err
-	}
-	have, err := c.number("SELECT max(version) FROM schema")
+	have, err := schemaOf(c)
 	if err != nil {
 		return err
 	}
@@ -69,20 +66,45 @@ func migrate(c *conn) error {
 	return nil
 }
 
-func applyStep(c *conn, m migration) (err error) {
-	if err := c.hold(); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = c.rollback() // the first error is the one to tell
+// schemaOf returns the number of the last step that was applied. A new database
+// has none.
+func schemaOf(c *conn) (have int64, err error) {
+	err = within(c, func() error {
+		if err := c.script("CREATE TABLE IF NOT EXISTS schema (version INTEGER PRIMARY KEY, applied INTEGER NOT NULL)"); err != nil {
+			return err
 		}
-	}()
-	if err := c.script(m.sql); err != nil {
+		have, err = c.number("SELECT max(version) FROM schema")
 		return err
-	}
-	if _, err := c.exec("INSERT INTO schema (version, applied) VALUES (?, ?)", m.number, time.Now().UnixMilli()); err != nil {
+	})
+	return have, err
+}
+
+// applyStep applies a step unless another process was faster.
+func applyStep(c *conn, m migration) error {
+	return within(c, func() error {
+		have, err := c.number("SELECT max(version) FROM schema")
+		if err != nil || have >= m.number {
+			return err
+		}
+		if err := c.script(m.sql); err != nil {
+			return err
+		}
+		_, err = c.exec("INSERT INTO schema (version, applied) VALUES (?, ?)", m.number, time.Now().UnixMilli())
 		return err
+	})
+}
+
+// within runs f in a transaction that writes.
+func within(c *conn, f func() error) error {
+	err := c.hold()
+	if err == nil {
+		err = f()
 	}
-	return c.commit()
+	if err == nil {
+		err = c.commit()
+	}
+	if err != nil {
+		_ = c.rollback() // the first error is the one to tell
+	}
+	return err
 }

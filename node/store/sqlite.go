@@ -208,7 +208,14 @@ func (c *lite) rollback() error { return c.just("ROLLBACK") }
 func (c *lite) save() error     { return c.just("SAVEPOINT one") }
 func (c *lite) undo() error     { return c.just("ROLLBACK TO one") }
 func (c *lite) release() error  { return c.just("RELEASE one") }
+func (c *lite) failed() bool    { return false } // it rolls single statements back
 func (c *lite) lost() bool      { return false } // a file is not lost
+
+// queue is exec: there is no way to shorten.
+func (c *lite) queue(sql string, args ...any) error {
+	_, err := c.run(sql, args)
+	return err
+}
 
 func (c *lite) just(sql string) error {
 	_, err := c.exec(sql)

@@ -47,6 +47,9 @@ type Options struct {
 	// Readers is the number of connections for View; 0 means twice the number
 	// of processors, between 2 and 8.
 	Readers int
+	// URL is that of a PostgreSQL database, postgres://..., to keep everything in
+	// instead of in a file. Several processes may have it open.
+	URL string
 	// CacheBytes is the page cache of the writer; each reader has a quarter.
 	// 0 means 16 MiB.
 	CacheBytes int64
@@ -54,8 +57,8 @@ type Options struct {
 
 // Store is an open store. Its methods may be called from any goroutine.
 type Store struct {
-	dir     string
-	lock    *os.File
+	dir     string   // "" without files of its own
+	lock    *os.File // of dir
 	writer  *writer
 	readers *pool
 	cursors *cursors
@@ -65,47 +68,77 @@ type Store struct {
 }
 
 // Open opens the store in dir, making dir and the database if they are missing
-// and bringing an older schema up to date.
+// and bringing an older schema up to date. With Options.URL dir is not used.
 //
-// It fails with fault.Busy (store.in-use) when another process has it open, with
-// fault.Unsupported (store.schema-newer) when a newer program wrote it, and with
-// fault.Broken (store.corrupt) when the file is not a sound database.
+// It fails with fault.Busy when another process has the directory open
+// (store.in-use) or the database server does not answer (store.away), with
+// fault.Unsupported when a newer program wrote it (store.schema-newer) or the
+// server would not keep what is promised (store.server), and with fault.Broken
+// (store.corrupt) when the file is not a sound database.
 func Open(dir string, o Options) (*Store, error) {
-	dir, err := filepath.Abs(dir)
+	o = o.withDefaults()
+	s := &Store{closing: make(chan struct{})}
+	open := s.openFile
+	if o.URL != "" {
+		open = s.openServer
+	}
+	base, err := open(dir, o)
+	if err == nil {
+		err = s.connect(base, o)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("opening the store: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data directory: %w", err)
-	}
-	lock, err := lockDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{dir: dir, lock: lock, closing: make(chan struct{})}
-	if err := s.connect(o); err != nil {
-		s.disconnect()
+		_ = s.disconnect() // the first error is the one to tell
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Store) connect(o Options) error {
+func (o Options) withDefaults() Options {
 	if o.Readers <= 0 {
 		o.Readers = max(2, min(8, 2*runtime.GOMAXPROCS(0)))
 	}
 	if o.CacheBytes <= 0 {
 		o.CacheBytes = 16 << 20
 	}
-	file := filepath.Join(s.dir, databaseFile)
-	if err := makeFile(file); err != nil {
-		return err
+	return o
+}
+
+// base is a database that can be connected to.
+type base struct {
+	shared         bool // with other processes
+	writer, reader func() (*conn, error)
+}
+
+// openFile locks the directory and makes the file in it.
+func (s *Store) openFile(dir string, o Options) (base, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return base{}, fmt.Errorf("opening the store: %w", err)
 	}
-	c, err := openLite(file, cachePragma(o.CacheBytes))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return base{}, fmt.Errorf("making the data directory: %w", err)
+	}
+	if s.lock, err = lockDir(dir); err != nil {
+		return base{}, err
+	}
+	s.dir = dir
+	file := filepath.Join(dir, databaseFile)
+	return base{
+		writer: func() (*conn, error) { return openLite(file, cachePragma(o.CacheBytes)) },
+		reader: func() (*conn, error) { return openLite(file, cachePragma(o.CacheBytes/4), "query_only=ON") },
+	}, makeFile(file)
+}
+
+func (s *Store) connect(b base, o Options) error {
+	c, err := b.writer()
 	if err != nil {
 		return err
 	}
-	s.writer = &writer{c: c, queue: make(chan *job, queueLength), space: space{dir: s.dir, reserve: o.ReserveBytes}}
+	s.writer = &writer{c: c, open: b.writer, shared: b.shared, me: stranger(), queue: make(chan *job, queueLength),
+		space: space{dir: s.dir, reserve: o.ReserveBytes}}
+	if b.shared {
+		s.writer.space.reserve = 0 // the disk is the server's
+	}
 	if err := migrate(c); err != nil {
 		return err
 	}
@@ -116,10 +149,7 @@ func (s *Store) connect(o Options) error {
 	if err := s.writer.reload(); err != nil {
 		return err
 	}
-	s.readers, err = newPool(o.Readers, func() (*conn, error) {
-		return openLite(file, cachePragma(o.CacheBytes/4), "query_only=ON")
-	})
-	if err != nil {
+	if s.readers, err = newPool(o.Readers, b.reader); err != nil {
 		return err
 	}
 	s.writer.stopped = make(chan struct{})
@@ -182,7 +212,9 @@ func (s *Store) disconnect() error {
 	if s.writer != nil {
 		keep(s.writer.c.close())
 	}
-	keep(s.lock.Close())
+	if s.lock != nil {
+		keep(s.lock.Close())
+	}
 	return first
 }
 

@@ -17,7 +17,7 @@ var bg = context.Background()
 
 func open(t testing.TB, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(dir, store.Options{})
+	s, err := store.Open(dir, options(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,9 +218,10 @@ func TestErrorThatWasSwallowedStillFails(t *testing.T) {
 }
 
 func TestSecondOpenerIsRefused(t *testing.T) {
+	sqliteOnly(t, "a database server is shared")
 	dir := t.TempDir()
 	open(t, dir)
-	_, err := store.Open(dir, store.Options{})
+	_, err := store.Open(dir, options(t, dir))
 	if f := fault.As(err); f.Code != "store.in-use" || f.Text != "The data directory is in use by another process." {
 		t.Fatalf("got %v", err)
 	}
@@ -235,27 +236,29 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := store.Open(dir, store.Options{})
+	_, err := store.Open(dir, options(t, dir))
 	if fault.As(err).Code != "store.schema-newer" {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := store.Open(dir, store.Options{}); fault.As(err).Code == "store.in-use" {
+	if _, err := store.Open(dir, options(t, dir)); fault.As(err).Code == "store.in-use" {
 		t.Fatal("a refused open kept the lock")
 	}
 }
 
 func TestFileThatIsNoDatabase(t *testing.T) {
+	sqliteOnly(t, "there is no file")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "store.db"), make([]byte, 8192), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := store.Open(dir, store.Options{})
+	_, err := store.Open(dir, options(t, dir))
 	if fault.As(err).Code != "store.corrupt" {
 		t.Fatalf("got %v", err)
 	}
 }
 
 func TestEveryConnectionIsDurableAndForgets(t *testing.T) {
+	sqliteOnly(t, "these are its settings")
 	s := open(t, t.TempDir())
 	for name, want := range map[string]int64{"synchronous": 2, "secure_delete": 1, "foreign_keys": 1, "busy_timeout": 500} {
 		writer, reader, err := store.Settings(s, name)
@@ -269,6 +272,7 @@ func TestEveryConnectionIsDurableAndForgets(t *testing.T) {
 }
 
 func TestFilesAreForTheirOwnerOnly(t *testing.T) {
+	sqliteOnly(t, "the files are the server's")
 	dir := t.TempDir()
 	s := open(t, dir)
 	update(t, s, func(tx *store.Tx) error { return tx.SetMeta("k", []byte("v")) })

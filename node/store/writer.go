@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,11 +29,14 @@ type writer struct {
 	cursors *cursors
 
 	// Owned by the writer's goroutine.
-	c     *conn
-	space space
-	next  uint64 // index of the next log entry
-	spoil error  // what went wrong below the running update, sticky
-	group []*job
+	c      *conn
+	open   func() (*conn, error) // a connection in place of a lost one
+	shared bool                  // other processes may write to the same database
+	me     int64                 // who wrote last, if it was this process
+	space  space
+	next   uint64 // index of the next log entry
+	spoil  error  // what went wrong below the running update, sticky
+	group  []*job
 }
 
 // The life of a job: it waits until either the writer takes it or its caller
@@ -54,8 +60,10 @@ type job struct {
 // and its error returned, and other updates of the same group are not affected.
 //
 // f runs on the writer's goroutine, while all other writers wait: it should
-// prepare nothing, call nothing slow, and never call Update. It runs at most
-// once. When ctx ends before f has begun, f never runs; once it has begun,
+// prepare nothing, call nothing slow, and never call Update. It runs once, or,
+// when the database failed below it or below another of its group, once more
+// after everything it wrote was undone: what it leaves in variables must come
+// out the same. When ctx ends before f has begun, f never runs; once it has begun,
 // Update waits for the outcome.
 func (s *Store) Update(ctx context.Context, f func(tx *Tx) error) error {
 	return s.writer.do(ctx, s.closing, &job{f: f})
@@ -130,16 +138,14 @@ func (w *writer) take(j *job) {
 // commitGroup runs first and whatever else is waiting, commits, and answers.
 func (w *writer) commitGroup(first *job) {
 	start := time.Now()
-	err := w.space.check(start)
-	if err == nil {
-		err = w.c.hold()
-	}
+	err := w.begin(start)
 	var after *job
 	for j := first; j != nil; {
-		if err == nil {
-			err = w.runJob(j)
-		} else if j.state.CompareAndSwap(jobWaiting, jobTaken) {
+		if j.state.CompareAndSwap(jobWaiting, jobTaken) {
 			w.group = append(w.group, j)
+			if err == nil {
+				err = w.runJob(j)
+			}
 		}
 		j = nil
 		if len(w.group) < groupLength && time.Since(start) < groupTime {
@@ -149,9 +155,63 @@ func (w *writer) commitGroup(first *job) {
 	if err == nil {
 		err = w.c.commit()
 	}
-	w.answer(err)
+	if err != nil && len(w.group) > 1 && w.c.failed() && !w.c.lost() {
+		w.singly()
+	} else {
+		w.answer(err)
+	}
 	if after != nil {
 		w.take(after)
+	}
+}
+
+// begin begins the transaction of a group.
+func (w *writer) begin(now time.Time) error {
+	if err := w.space.check(now); err != nil {
+		return err
+	}
+	if w.c.lost() {
+		fresh, err := w.open()
+		if err != nil {
+			return err
+		}
+		_ = w.c.close() // it is gone
+		w.c = fresh
+	}
+	if err := w.c.hold(); err != nil || !w.shared {
+		return err
+	}
+	return w.turn()
+}
+
+// turn brings what the writer remembers up to date when another process wrote
+// since.
+func (w *writer) turn() error {
+	holder, err := w.c.number("SELECT holder FROM turn")
+	if err != nil || holder == w.me {
+		return err
+	}
+	if err := w.reload(); err != nil {
+		return err
+	}
+	return w.c.queue("UPDATE turn SET holder = ?", w.me)
+}
+
+// singly runs each update of a group in a transaction of its own, after one of
+// them has cost all of them theirs.
+func (w *writer) singly() {
+	all := slices.Clone(w.group)
+	_ = w.forget() // a shared database is asked at the next turn
+	for _, j := range all {
+		w.group = append(w.group[:0], j)
+		err := w.begin(time.Now())
+		if err == nil {
+			err = w.runJob(j)
+		}
+		if err == nil {
+			err = w.c.commit()
+		}
+		w.answer(err)
 	}
 }
 
@@ -172,10 +232,6 @@ func (w *writer) another() (update, alone *job) {
 // runJob runs one update under a savepoint. The error it returns is one that
 // has cost the whole transaction; the update's own error stays in the job.
 func (w *writer) runJob(j *job) error {
-	if !j.state.CompareAndSwap(jobWaiting, jobTaken) {
-		return nil
-	}
-	w.group = append(w.group, j)
 	if err := w.c.save(); err != nil {
 		return err
 	}
@@ -183,6 +239,9 @@ func (w *writer) runJob(j *job) error {
 	w.spoil = nil
 	if j.err = w.call(j.f); j.err == nil {
 		j.err = w.spoil
+	}
+	if w.c.failed() {
+		return cmp.Or(w.spoil, j.err, errRolledBack)
 	}
 	if j.err != nil {
 		w.next = before
@@ -203,6 +262,15 @@ func (tx *Tx) exec(sql string, args ...any) (int64, error) {
 	n, err := tx.c.exec(sql, args...)
 	tx.w.spoil = err
 	return n, err
+}
+
+// put is exec for a statement of which nothing is asked but that it is carried
+// out.
+func (tx *Tx) put(sql string, args ...any) error {
+	if tx.w.spoil == nil {
+		tx.w.spoil = tx.c.queue(sql, args...)
+	}
+	return tx.w.spoil
 }
 
 // insert is exec for conn.insert.
@@ -231,8 +299,7 @@ func (w *writer) call(f func(*Tx) error) (err error) {
 // back and what the writer remembers of the log is read again.
 func (w *writer) answer(err error) {
 	if err != nil {
-		_ = w.c.rollback() // fails if the database has rolled back by itself
-		if rerr := w.reload(); rerr != nil {
+		if rerr := w.forget(); rerr != nil {
 			err = rerr
 		}
 	} else {
@@ -250,6 +317,19 @@ func (w *writer) answer(err error) {
 	}
 	w.group = w.group[:0]
 }
+
+// forget rolls back and sees to it that what the writer remembers is read again.
+func (w *writer) forget() error {
+	_ = w.c.rollback() // fails if the database has rolled back by itself
+	if w.shared {
+		w.me = stranger() // so that the next turn reads it, under the lock
+		return nil
+	}
+	return w.reload()
+}
+
+// stranger returns a number that stands for this process and for no other.
+func stranger() int64 { return rand.Int64N(math.MaxInt64) + 1 }
 
 // reload reads the next log index from the database.
 func (w *writer) reload() error {
