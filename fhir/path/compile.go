@@ -2,6 +2,7 @@ package path
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"cairn/fhir/resource"
@@ -24,15 +25,37 @@ var dataTypes = func() map[string]bool {
 // Compile reads an expression. Its error names the part that this package does not know.
 func Compile(expression string) (Program, error) {
 	p := Program{text: expression}
-	for _, part := range split(expression, '|') {
-		w, err := compileWay(strings.TrimSpace(part))
-		if err != nil {
+	for _, part := range split(expression, "|") {
+		if err := p.add(strings.TrimSpace(part)); err != nil {
 			return Program{}, fmt.Errorf("compiling %q: %w", expression, err)
 		}
-		p.ways = append(p.ways, w)
+	}
+	if len(p.all) > 0 && len(p.ways) > 0 {
+		return Program{}, fmt.Errorf("compiling %q: a condition cannot be part of a union", expression)
 	}
 	return p, nil
 }
+
+// add reads one alternative, which is the whole expression if it is a condition.
+func (p *Program) add(part string) error {
+	if len(part) > maxLength {
+		return fmt.Errorf("it has more than %d characters", maxLength)
+	}
+	if isCondition(part) && len(p.all) == 0 {
+		all, err := compileConditions(part)
+		p.all = all
+		return err
+	}
+	w, err := compileWay(part)
+	if err != nil {
+		return err
+	}
+	p.ways = append(p.ways, w)
+	return nil
+}
+
+// maxLength bounds an alternative, and with it how deep parentheses nest.
+const maxLength = 1000
 
 // MustCompile is Compile for expressions that are constants of the program; it panics on an error.
 func MustCompile(expression string) Program {
@@ -44,7 +67,7 @@ func MustCompile(expression string) Program {
 }
 
 // split cuts at a separator that stands outside of parentheses and quotes.
-func split(s string, separator byte) []string {
+func split(s, separator string) []string {
 	var parts []string
 	depth, start, quoted := 0, 0, false
 	for i := range len(s) {
@@ -56,9 +79,9 @@ func split(s string, separator byte) []string {
 			depth++
 		case c == ')':
 			depth--
-		case c == separator && depth == 0:
+		case depth == 0 && i >= start && strings.HasPrefix(s[i:], separator):
 			parts = append(parts, s[start:i])
-			start = i + 1
+			start = i + len(separator)
 		}
 	}
 	return append(parts, s[start:])
@@ -71,13 +94,16 @@ func compileWay(text string) (way, error) {
 	if element, typ, ok := strings.Cut(text, " as "); ok && !strings.ContainsAny(typ, "()' ") {
 		text = strings.TrimSpace(element) + ".ofType(" + strings.TrimSpace(typ) + ")"
 	}
-	parts := split(text, '.')
-	w, rest, err := compileFirst(parts)
+	w, rest, err := compileFirst(split(text, "."))
 	if err != nil {
 		return way{}, err
 	}
+	last := &w
+	for last.tail != nil {
+		last = last.tail
+	}
 	for _, part := range rest {
-		if err := w.add(part); err != nil {
+		if last, err = last.add(part); err != nil {
 			return way{}, err
 		}
 	}
@@ -116,26 +142,53 @@ func enclosed(s string) bool {
 	return false
 }
 
-func (w *way) add(part string) error {
+// add reads one part of a path and answers with the way that the next one belongs to.
+func (w *way) add(part string) (*way, error) {
+	if element, index, ok := indexed(part); ok {
+		if element != "" {
+			if err := w.addElement(element); err != nil {
+				return nil, err
+			}
+		}
+		w.nth, w.tail = index, &way{}
+		return w.tail, nil
+	}
 	name, argument, call := strings.Cut(part, "(")
 	if !call {
-		return w.addElement(part)
+		return w, w.addElement(part)
 	}
 	argument, closed := strings.CutSuffix(argument, ")")
 	argument = strings.TrimSpace(argument)
 	switch {
 	case !closed:
 	case name == "ofType" || name == "as":
-		return w.narrow(argument)
+		return w, w.narrow(argument)
 	case name == "where":
-		return w.addWhere(argument)
+		return w, w.addWhere(argument)
 	case name == "extension":
 		if url, ok := literal(argument); ok {
 			w.steps = append(w.steps, step{op: member, name: "extension"}, step{op: equals, name: "url", text: url})
-			return nil
+			return w, nil
 		}
 	}
-	return fmt.Errorf("the function %q with this argument is not known here", name)
+	return nil, fmt.Errorf("the function %q with this argument is not known here", name)
+}
+
+// indexed takes "name[2]" or "first()" apart.
+func indexed(part string) (element string, index int, ok bool) {
+	if part == "first()" {
+		return "", 0, true
+	}
+	element, number, ok := strings.Cut(part, "[")
+	if !ok || element == "" {
+		return "", 0, false
+	}
+	number, ok = strings.CutSuffix(number, "]")
+	if len(number) == 0 || len(number) > 3 || strings.Trim(number, "0123456789") != "" {
+		return "", 0, false
+	}
+	index, err := strconv.Atoi(number)
+	return element, index, ok && err == nil
 }
 
 func (w *way) addElement(part string) error {
@@ -153,6 +206,10 @@ func (w *way) addElement(part string) error {
 
 // narrow turns the element before ofType(typ) into the member that carries that type.
 func (w *way) narrow(typ string) error {
+	if resource.IsType(typ) {
+		w.steps = append(w.steps, step{op: equals, name: "resourceType", text: typ})
+		return nil
+	}
 	if typ == "" || len(w.steps) == 0 {
 		return fmt.Errorf("ofType follows an element and names a type")
 	}
@@ -177,6 +234,48 @@ func (w *way) addWhere(condition string) error {
 	}
 	w.steps = append(w.steps, step{op: equals, name: name, text: text})
 	return nil
+}
+
+// isCondition reports whether an expression is one or several comparisons joined by "and".
+func isCondition(text string) bool {
+	return strings.HasSuffix(text, existence) || len(split(text, " and ")) > 1 || len(split(text, "=")) > 1
+}
+
+const existence = ".exists()"
+
+func compileConditions(text string) ([]condition, error) {
+	var all []condition
+	for _, part := range split(text, " and ") {
+		c, err := compileCondition(strings.TrimSpace(part))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func compileCondition(text string) (c condition, err error) {
+	if of, ok := strings.CutSuffix(text, existence); ok {
+		c.of, err = compileWay(of)
+		return c, err
+	}
+	of, value, ok := strings.Cut(text, "=")
+	c.compare = is
+	if of, ok = strings.CutSuffix(of, "!"); ok {
+		c.compare = differs
+	}
+	value = strings.TrimSpace(value)
+	if c.literal, c.quoted = literal(value); c.quoted {
+		c.of, err = compileWay(strings.TrimSpace(of))
+		return c, err
+	}
+	if value != "true" && value != "false" {
+		return c, fmt.Errorf("a condition compares with true, false or 'text', or asks for exists()")
+	}
+	c.literal = value
+	c.of, err = compileWay(strings.TrimSpace(of))
+	return c, err
 }
 
 func literal(s string) (string, bool) {

@@ -1,6 +1,7 @@
 package path
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -52,6 +53,17 @@ func TestProgram(t *testing.T) {
 		{"extension('http://a.example/x').value[x]", `"ext"`},
 		{"((id))", `"o"`},
 		{"note", `"n"`},
+		{"telecom[1].value", `"2"`},
+		{"telecom[3].value", ""},
+		{"category.coding[2].code", `"lab"`},
+		{"category.coding.first().code", `"vital-signs"`},
+		{"category[1].coding[0].code", `"lab"`},
+		{"(category.first()).coding.code", `"vital-signs" "exam"`},
+		{"telecom[0].value | telecom[2].value", `"1" "3"`},
+		{"contained.ofType(Device).code.text", `"d"`},
+		{"contained[0].ofType(Device)", ""},
+		{"telecom.where(system=' and ')", ""},
+		{"id.exists()", ""},
 	} {
 		p, err := Compile(c.expression)
 		if err != nil {
@@ -75,12 +87,79 @@ func TestProgram(t *testing.T) {
 	}
 }
 
+func TestCondition(t *testing.T) {
+	d, err := resource.Parse([]byte(`{"resourceType":"Patient","id":"p","deceasedBoolean":false,"active":true,"gender":"f\u0065male","name":[{"family":"a"},{"family":"b"}]}`), resource.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for expression, want := range map[string]bool{
+		"Patient.deceased[x].exists()":                                true,
+		"Patient.deceased[x].exists() and Patient.deceased[x]!=false": false,
+		"deceased[x] = false":                                         true,
+		"active = true and gender = 'female'":                         true,
+		"active != true":                                              false,
+		"gender != 'male'":                                            true,
+		"name.family = 'a'":                                           false,
+		"name.family != 'a'":                                          true,
+		"photo = true":                                                false,
+		"photo != true":                                               false,
+		"photo.exists()":                                              false,
+		"Observation.id.exists()":                                     false,
+		"name.where(family='b').exists()":                             true,
+	} {
+		p, err := Compile(expression)
+		if err != nil {
+			t.Errorf("%s: %v", expression, err)
+			continue
+		}
+		run := NewSet([]Program{p}).Begin(d.Root())
+		if !p.IsCondition() || p.Holds(d.Root()) != want || run.Holds(0) != want {
+			t.Errorf("%s: not %v", expression, want)
+		}
+	}
+	if (Program{}).Holds(d.Root()) || MustCompile("id").IsCondition() {
+		t.Error("what is no condition holds")
+	}
+}
+
+// TestSet runs the programs of TestProgram together and alone.
+func TestSet(t *testing.T) {
+	d, err := resource.Parse([]byte(observation), resource.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := []Program{{}}
+	for _, expression := range []string{
+		"id", "Observation.id", "Condition.id | id", "category.coding.code", "effective[x].start", "value[x] | id", "telecom[1]",
+		"contained.where(resourceType='Medication')", "resourceType", "where(id='o').id", "note", "nothing", "contained[1].code | contained[0].code",
+	} {
+		programs = append(programs, MustCompile(expression))
+	}
+	for i := range 2 * maxPlaces {
+		programs = append(programs, MustCompile(fmt.Sprintf("m%d | id", i)))
+	}
+	run := NewSet(programs).Begin(d.Root())
+	for i, p := range programs {
+		var alone, together []string
+		p.Each(d.Root(), func(n resource.Node) bool { alone = append(alone, n.Expression()); return true })
+		run.Each(i, func(n resource.Node) bool { together = append(together, n.Expression()); return true })
+		if fmt.Sprint(alone) != fmt.Sprint(together) || i > 0 && i < 12 && len(alone) == 0 {
+			t.Errorf("%s: %v, alone %v", p, together, alone)
+		}
+		count := 0
+		run.Each(i, func(resource.Node) bool { count++; return false })
+		if count > 1 {
+			t.Errorf("%s goes on after the first was enough", p)
+		}
+	}
+}
+
 func TestProgramStops(t *testing.T) {
 	d, err := resource.Parse([]byte(observation), resource.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, expression := range []string{"category.coding", "telecom | category", "performer.where(resolve() is Practitioner) | id", "value[x] | id"} {
+	for _, expression := range []string{"category.coding", "telecom | category", "performer.where(resolve() is Practitioner) | id", "value[x] | id", "telecom[0] | id", "telecom.first().system | id"} {
 		count := 0
 		MustCompile(expression).Each(d.Root(), func(resource.Node) bool {
 			count++
@@ -104,9 +183,9 @@ func TestZeroProgramSelectsNothing(t *testing.T) {
 
 func TestCompileRefuses(t *testing.T) {
 	for _, expression := range []string{
-		"", " ", "a.", ".a", "a..b", "a b", "a |", "a.first()", "a.where()", "a.where(b)", "a.where(b=c)", "a.where(b='c' and d='e')",
+		"", " ", "a.", ".a", "a..b", "a b", "a |", "a.first(1)", "a.last()", "a.where()", "a.where(b)", "a.where(b=c)", "a.where(b='c' and d='e')",
 		"a.where(b='it''s')", `a.where(b='\'')`, "a.where(resolve() is Nobody)", "a.ofType()", "a.ofType(Nothing)", "ofType(Period)",
-		"a.where(b='c').ofType(Period)", "a[0]", "a[x", "a.exists() and a", "1a", "a-b", "a.(b)", "(a", "a)", "extension(url)", "a.where(b='c'",
+		"a.where(b='c').ofType(Period)", "a[]", "a[-1]", "a[1000]", "a[x]x", "[0]", "a[x", "a.exists() and a", "a.exists() | b", "a = b", "a = 1", "a.where(b)='c'", "a.exists() or b.exists()", "1a", "a-b", "a.(b)", "(a", "a)", "extension(url)", "a.where(b='c'",
 		"(a | b).c", "a as Period.b",
 	} {
 		if p, err := Compile(expression); err == nil {

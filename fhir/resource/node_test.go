@@ -44,6 +44,13 @@ func TestNode(t *testing.T) {
 	if fmt.Sprint(given) != "[Ann@Patient.name[0].given[0] Bo@Patient.name[0].given[1]]" {
 		t.Errorf("given %v", given)
 	}
+	var members []string
+	for n := range root.Members() {
+		members = append(members, string(n.Name()))
+	}
+	if fmt.Sprint(members) != "[resourceType id active multipleBirthInteger name _birthDate]" || root.Name() != nil || root.Get("name").At(0).Name() != nil {
+		t.Errorf("members %v", members)
+	}
 	var names []string
 	for name, n := range root.Fields() {
 		names = append(names, fmt.Sprint(name, n.Kind()))
