@@ -110,9 +110,11 @@ func compileWay(text string) (way, error) {
 	return w, nil
 }
 
-// compileFirst reads a leading resource type or a leading expression in parentheses, and answers with what follows.
+// compileFirst reads a leading $this, resource type or expression in parentheses, and answers with what follows.
 func compileFirst(parts []string) (w way, rest []string, err error) {
 	switch first := parts[0]; {
+	case first == "$this":
+		return way{}, parts[1:], nil
 	case resource.IsType(first):
 		return way{typ: first}, parts[1:], nil
 	case enclosed(first) && len(parts) > 1:

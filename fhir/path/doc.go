@@ -4,6 +4,7 @@
 //
 //	Observation.code                      the members of a resource of that type, lists flattened
 //	code.coding                           without a type: from whatever node the program is given
+//	$this                                 the node that the program is given
 //	effective[x]                          an element with a choice of types, whichever is there
 //	effective.ofType(Period)              one type of such an element; "(effective as Period)" is the same
 //	entry.resource.ofType(Patient)        resources of that type

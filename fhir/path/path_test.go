@@ -53,6 +53,8 @@ func TestProgram(t *testing.T) {
 		{"extension('http://a.example/x').value[x]", `"ext"`},
 		{"((id))", `"o"`},
 		{"note", `"n"`},
+		{"$this.id", `"o"`},
+		{"$this | subject.reference", "THIS \"Patient/1\""},
 		{"telecom[1].value", `"2"`},
 		{"telecom[3].value", ""},
 		{"category.coding[2].code", `"lab"`},
@@ -72,13 +74,13 @@ func TestProgram(t *testing.T) {
 		}
 		var got []string
 		p.Each(d.Root(), func(n resource.Node) bool {
-			got = append(got, string(n.Raw()))
+			got = append(got, strings.ReplaceAll(string(n.Raw()), observation, "THIS"))
 			return true
 		})
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: got %v, want %s", c.expression, got, c.want)
 		}
-		if first := string(p.First(d.Root()).Raw()); len(got) > 0 && first != got[0] || len(got) == 0 && first != "" {
+		if first := strings.ReplaceAll(string(p.First(d.Root()).Raw()), observation, "THIS"); len(got) > 0 && first != got[0] || len(got) == 0 && first != "" {
 			t.Errorf("%s: first is %s", c.expression, first)
 		}
 		if p.String() != c.expression {

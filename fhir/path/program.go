@@ -113,7 +113,7 @@ func walk(from resource.Node, steps []step, yield func(resource.Node) bool) bool
 }
 
 func walkChoice(from resource.Node, prefix string, rest []step, yield func(resource.Node) bool) bool {
-	for next := range from.Members() {
+	for next := range from.Children() {
 		name := next.Name()
 		if len(name) > len(prefix) && string(name[:len(prefix)]) == prefix && dataTypes[string(name[len(prefix):])] && !walk(next, rest, yield) {
 			return false

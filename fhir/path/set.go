@@ -55,7 +55,7 @@ type Run struct {
 // Begin looks through the resource.
 func (s *Set) Begin(root resource.Node) (r Run) {
 	r.set, r.root = s, root
-	for n := range root.Members() {
+	for n := range root.Children() {
 		if at, ok := s.places[string(n.Name())]; ok {
 			r.members[at] = n
 		}

@@ -106,31 +106,6 @@ func (n Node) Fields() iter.Seq2[string, Node] {
 	}
 }
 
-// Name is the name of the member that the value is, without quotes and escapes, else nothing: for the root and for items
-// of arrays. It is part of the Doc's bytes, not a copy.
-func (n Node) Name() []byte {
-	if n.doc == nil {
-		return nil
-	}
-	return n.node().name(n.doc)
-}
-
-// Members goes over the members of an object in the order of the text, as Fields does, but makes no strings: Name says
-// what they are called.
-func (n Node) Members() iter.Seq[Node] {
-	return func(yield func(Node) bool) {
-		if n.Kind() != Object {
-			return
-		}
-		end := n.node().next
-		for i := n.at + 1; i < end; i = n.doc.nodes[i].next {
-			if !yield(Node{n.doc, i}) {
-				return
-			}
-		}
-	}
-}
-
 // Items goes over the items of an array. A value that is no array is its own only item, as in FHIRPath where
 // one value and a list of one are the same; a value that is not there has none.
 func (n Node) Items() iter.Seq[Node] {

@@ -45,7 +45,7 @@ func TestNode(t *testing.T) {
 		t.Errorf("given %v", given)
 	}
 	var members []string
-	for n := range root.Members() {
+	for n := range root.Children() {
 		members = append(members, string(n.Name()))
 	}
 	if fmt.Sprint(members) != "[resourceType id active multipleBirthInteger name _birthDate]" || root.Name() != nil || root.Get("name").At(0).Name() != nil {
