@@ -83,12 +83,12 @@ var subjectPaths = map[string]string{
 func Protected(typ string) bool { return typ == "Patient" || subjectPaths[typ] != "" }
 
 // subject is the one local patient that the resource is about, or "" (see Index.Subject).
-func (p *plan) subject(d *resource.Doc) string {
-	if p.own {
+func (c *collector) subject(d *resource.Doc) string {
+	if c.plan.own {
 		return d.ID()
 	}
 	subject, clear := "", true
-	p.about.Each(d.Root(), func(n resource.Node) bool {
+	c.run.Each(c.plan.about, func(n resource.Node) bool {
 		id, other := patient(n)
 		if other || id != "" && subject != "" && id != subject {
 			clear = false

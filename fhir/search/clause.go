@@ -1,6 +1,9 @@
 package search
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"cairn/fhir/resource"
@@ -30,25 +33,157 @@ func unescape(s string) string {
 	return strings.NewReplacer(`\\`, `\`, `\,`, `,`, `\|`, `|`, `\$`, `$`).Replace(s)
 }
 
-// add reads one alternative. An id alone is of the implied type.
-func (c *Clause) add(part, implied, modifier string) error {
-	if part == "" {
-		return mistake(c.Param, "There is an empty value between commas. Leave it out.")
+// modifiers is what may follow a parameter's name, by its kind. A reference may also have a resource type there.
+var modifiers = map[Kind][]string{
+	ByToken:     {"missing", "not", "text", "of-type", "in", "not-in", "above", "below"},
+	ByText:      {"missing", "exact", "contains"},
+	ByReference: {"missing", "identifier"},
+	ByURI:       {"missing", "above", "below"},
+	ByDate:      {"missing"},
+	ByNumber:    {"missing"},
+	ByQuantity:  {"missing"},
+	ByComposite: {"missing"},
+	BySpecial:   {"missing"},
+}
+
+// clause reads one condition and adds it to the query.
+func (r *reader) clause(p *program, modifier, value string) error {
+	if p.Name == "_id" && modifier == "" {
+		return r.ids(value)
 	}
-	switch c.Kind {
+	if err := checkModifier(p, modifier); err != nil {
+		return err
+	}
+	c := Clause{Param: p.Name, Kind: p.Kind}
+	if modifier == string(Missing) {
+		return r.missing(c, value)
+	}
+	parts := split(value, ',')
+	if err := r.spend(p.Name, 1, len(parts)); err != nil {
+		return err
+	}
+	w := clauseReader{reader: r, program: p, modifier: modifier}
+	for _, part := range parts {
+		switch {
+		case part == "":
+			return mistake(p.Name, "There is an empty value between commas. Leave it out.")
+		case len(part) > maxAlternative:
+			return costly(p.Name, "A value has at most %d characters.", maxAlternative)
+		}
+		if err := w.add(&c, part); err != nil {
+			return err
+		}
+	}
+	if r.isSubject(&c) {
+		_, r.query.Subject, _ = strings.Cut(c.References[0].Target, "/")
+		return nil
+	}
+	r.query.Clauses = append(r.query.Clauses, c)
+	return nil
+}
+
+func checkModifier(p *program, modifier string) error {
+	switch {
+	case modifier == "":
+		return nil
+	case answeredElsewhere(p.Name):
+		return unsupported(p.Name, "This parameter has no modifiers.")
+	case slices.Contains(modifiers[p.Kind], modifier):
+		return nil
+	case p.Kind == ByReference && resource.IsType(modifier):
+		if p.CanTarget(modifier) {
+			return nil
+		}
+		return mistake(p.Name, "References under this parameter do not point to that type.")
+	}
+	known := ":" + strings.Join(modifiers[p.Kind], " :")
+	if p.Kind == ByReference {
+		known += " and a colon with a resource type"
+	}
+	return unsupported(p.Name, fmt.Sprintf("This modifier is not implemented here. There are: %s.", known))
+}
+
+// missing reads :missing (FHIR R4 3.1.1.4.4).
+func (r *reader) missing(c Clause, value string) error {
+	if value != "true" && value != "false" {
+		return mistake(c.Param, "With :missing send true or false.")
+	}
+	c.Modifier, c.Present = Missing, value == "false"
+	r.query.Clauses = append(r.query.Clauses, c)
+	return r.spend(c.Param, 1, 1)
+}
+
+// isSubject reports whether a clause says no more than whom the records are about.
+func (r *reader) isSubject(c *Clause) bool {
+	if !aboutPatient(c.Param) || c.Modifier != Plain || len(c.References) != 1 || subjectPaths[r.query.Type] == "" {
+		return false
+	}
+	typ, id, local, ok := resource.Target(c.References[0].Target)
+	return ok && local && typ == "Patient" && (r.query.Subject == "" || r.query.Subject == id)
+}
+
+// clauseReader reads the alternatives of one condition.
+type clauseReader struct {
+	*reader
+	program  *program
+	modifier string
+}
+
+// add reads one alternative, in which escapes still stand.
+func (w *clauseReader) add(c *Clause, part string) error {
+	switch w.program.Kind {
 	case ByToken:
-		return c.addToken(part)
+		return w.addToken(c, part)
 	case ByDate:
-		return c.addDate(unescape(part))
+		return addDate(c, unescape(part))
 	case ByReference:
-		return c.addReference(unescape(part), implied, modifier)
+		return w.addReference(c, part)
 	case ByText:
-		return c.addText(unescape(part))
+		return w.addText(c, unescape(part))
+	case ByNumber:
+		return addNumber(c, part)
+	case ByQuantity:
+		return addQuantity(c, part)
+	case ByURI:
+		c.Modifier = Modifier(w.modifier)
+		c.URIs = append(c.URIs, unescape(part))
+	case BySpecial:
+		return addPlace(c, part)
+	case ByComposite:
+		return w.addComposite(c, part)
 	}
 	return nil
 }
 
-func (c *Clause) addToken(part string) error {
+func (w *clauseReader) addToken(c *Clause, part string) error {
+	switch w.modifier {
+	case "text":
+		c.Modifier = ByWords
+		return addFolded(c, unescape(part))
+	case "of-type":
+		c.Modifier = OfType
+		return addType(c, part)
+	case "in", "not-in":
+		return w.addSet(c, unescape(part))
+	}
+	v, err := tokenValue(c.Param, part)
+	if err != nil {
+		return err
+	}
+	if w.program.Contact {
+		v.Code = contact(v.Code)
+	}
+	switch w.modifier {
+	case "above", "below":
+		return w.addHierarchy(c, v)
+	case "not":
+		c.Modifier = Not
+	}
+	c.Tokens = append(c.Tokens, v)
+	return nil
+}
+
+func tokenValue(param, part string) (TokenValue, error) {
 	pieces := split(part, '|')
 	v := TokenValue{Code: unescape(pieces[len(pieces)-1])}
 	switch len(pieces) {
@@ -59,54 +194,156 @@ func (c *Clause) addToken(part string) error {
 		v.AnyCode = v.Code == ""
 	}
 	if len(pieces) > 2 || v.System == "" && v.Code == "" {
-		return mistake(c.Param, "Send code, system|code, |code or system|.")
+		return v, mistake(param, "Send code, system|code, |code or system|.")
 	}
-	c.Tokens = append(c.Tokens, v)
+	return v, nil
+}
+
+func addType(c *Clause, part string) error {
+	pieces := split(part, '|')
+	if len(pieces) != 3 || pieces[0] == "" || pieces[1] == "" || pieces[2] == "" {
+		return mistake(c.Param, "With :of-type send system|code|value: the system and code of the identifier's type, and the value of the identifier.")
+	}
+	c.Types = append(c.Types, TypeValue{unescape(pieces[0]), unescape(pieces[1]), unescape(pieces[2])})
 	return nil
 }
 
-var prefixes = map[Prefix]bool{
-	Equal: true, NotEqual: true, Greater: true, Less: true, GreaterOrEqual: true, LessOrEqual: true,
-	StartsAfter: true, EndsBefore: true, Approximately: true,
+// addSet reads :in and :not-in: the codes of a value set.
+func (w *clauseReader) addSet(c *Clause, url string) error {
+	if w.options.Terms == nil {
+		return unsupported(c.Param, "Modifiers that need a terminology are not implemented here.")
+	}
+	if w.modifier == "not-in" {
+		c.Modifier = Not
+	}
+	codes, err := w.options.Terms.Expand(url)
+	return w.addCodes(c, codes, err)
 }
 
-func (c *Clause) addDate(part string) error {
-	v := DateValue{Prefix: Equal}
-	if len(part) > 2 && prefixes[Prefix(part[:2])] {
-		v.Prefix, part = Prefix(part[:2]), part[2:]
+// addHierarchy reads :above and :below: codes that subsume one, or that it subsumes.
+func (w *clauseReader) addHierarchy(c *Clause, v TokenValue) (err error) {
+	var codes []Coding
+	switch {
+	case w.options.Terms == nil:
+		return unsupported(c.Param, "Modifiers that need a terminology are not implemented here.")
+	case v.AnySystem || v.AnyCode || v.System == "":
+		return mistake(c.Param, "With this modifier send system|code.")
+	case w.modifier == "above":
+		codes, err = w.options.Terms.Above(v.System, v.Code)
+	default:
+		codes, err = w.options.Terms.Below(v.System, v.Code)
 	}
-	var ok bool
-	if v.Lo, v.Hi, ok = resource.ParseDate(part); !ok {
-		return mistake(c.Param, "Send a date of the form YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss+zz:zz (a plus is %2B in a URL), after an optional prefix: eq ne gt lt ge le sa eb ap.")
+	return w.addCodes(c, codes, err)
+}
+
+func (w *clauseReader) addCodes(c *Clause, codes []Coding, err error) error {
+	var refused *Error
+	switch {
+	case errors.As(err, &refused):
+		return &Error{Code: refused.Code, Param: c.Param, Text: refused.Text}
+	case err != nil:
+		return unsupported(c.Param, err.Error())
+	case len(codes) > maxTerms:
+		return costly(c.Param, "This means more than %d codes. Ask for fewer.", maxTerms)
 	}
-	if v.Prefix == Approximately {
-		tenth := (v.Hi - v.Lo) / 10
-		v.Lo, v.Hi = v.Lo-tenth, v.Hi+tenth
+	if c.codes == nil {
+		c.codes = make(map[Coding]bool, len(codes))
 	}
-	c.Dates = append(c.Dates, v)
+	for _, code := range codes {
+		c.codes[code] = true
+	}
 	return nil
 }
 
-func (c *Clause) addReference(part, implied, modifier string) error {
+// addReference reads an id, Type/id, an absolute URL or a canonical; or with :identifier a token.
+func (w *clauseReader) addReference(c *Clause, part string) error {
+	if w.modifier == string(ByIdentifier) {
+		c.Modifier = ByIdentifier
+		v, err := tokenValue(c.Param, part)
+		c.Tokens = append(c.Tokens, v)
+		return err
+	}
+	part = unescape(part)
+	if base := w.options.Base; base != "" {
+		part = strings.TrimPrefix(part, base+"/")
+	}
 	if resource.ValidID(part) {
-		part = implied + "/" + part
+		c.References = append(c.References, w.byID(part))
+		return nil
 	}
 	target := normalTarget(part)
 	if target == "" {
 		return mistake(c.Param, "Send Type/id, an absolute URL, or an id.")
 	}
-	if typ, _, _, _ := resource.Target(target); modifier != "" && typ != modifier {
+	if typ, _, _, ok := resource.Target(target); w.modifier != "" && (!ok || typ != w.modifier) {
 		return mistake(c.Param, "The modifier and the value name different types.")
 	}
 	c.References = append(c.References, ReferenceValue{Target: target})
 	return nil
 }
 
-func (c *Clause) addText(part string) error {
+// byID is what an id alone means: a record of the type that the modifier names, a patient where the parameter says whom
+// a record is about, a record of the one type that the parameter can point to, else one of any type.
+func (w *clauseReader) byID(id string) ReferenceValue {
+	typ := w.modifier
+	targets := strings.Fields(w.program.Targets)
+	switch {
+	case typ != "":
+	case aboutPatient(w.program.Name) && w.program.CanTarget("Patient"):
+		typ = "Patient"
+	case len(targets) == 1 && targets[0] != "*":
+		typ = targets[0]
+	default:
+		return ReferenceValue{ID: id}
+	}
+	return ReferenceValue{Target: typ + "/" + id}
+}
+
+func (w *clauseReader) addText(c *Clause, part string) error {
+	c.Modifier = Modifier(w.modifier)
+	switch {
+	case c.Modifier == Exact:
+		c.Texts = append(c.Texts, part)
+		return nil
+	case w.program.Name == phonetic:
+		code := soundex(Fold(part))
+		if code == "" || c.Modifier != Plain {
+			return mistake(c.Param, "Send a word of letters from a to z, without a modifier.")
+		}
+		c.Modifier, c.Texts = Exact, append(c.Texts, code)
+		return nil
+	}
+	return addFolded(c, part)
+}
+
+func addFolded(c *Clause, part string) error {
 	folded := Fold(part)
 	if folded == "" {
 		return mistake(c.Param, "Send at least one letter or digit.")
 	}
 	c.Texts = append(c.Texts, folded)
+	return nil
+}
+
+// addComposite reads one value for each component, with $ between them (FHIR R4 3.1.1.4.11).
+func (w *clauseReader) addComposite(c *Clause, part string) error {
+	values := split(part, '$')
+	if len(values) != len(w.program.parts) {
+		return mistake(c.Param, fmt.Sprintf("Send %d values with $ between them.", len(w.program.parts)))
+	}
+	var v CompositeValue
+	for i, value := range values {
+		of := w.program.parts[i].of
+		one := clauseReader{reader: w.reader, program: of}
+		clause := Clause{Param: of.Name, Kind: of.Kind}
+		if value == "" {
+			return mistake(c.Param, "There is an empty value beside a $.")
+		}
+		if err := one.add(&clause, value); err != nil {
+			return err
+		}
+		v.Parts = append(v.Parts, clause)
+	}
+	c.Composites = append(c.Composites, v)
 	return nil
 }

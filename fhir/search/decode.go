@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+
+	"cairn/fhir/search/param"
 )
 
 var errIndex = errors.New("this search index is not readable")
@@ -87,7 +89,17 @@ func (d *decoder) varint() int64 {
 	return int64(n>>1) ^ -int64(n&1) //nolint:gosec // zigzag
 }
 
-func (d *decoder) name() string { return d.string() }
+func (d *decoder) name() string {
+	n := d.number()
+	if n == 0 {
+		return d.string()
+	}
+	if n > param.Names {
+		d.bad = true
+		return ""
+	}
+	return param.Name(n - 1)
+}
 
 func (d *decoder) string() string {
 	n := d.number()
@@ -123,13 +135,13 @@ func (d *decoder) floats() (lo, hi float64) {
 	return lo, hi
 }
 
-func (d *decoder) parts() [][]uint16 {
+func (d *decoder) parts() [][]uint32 {
 	n := d.number()
 	if n > maxParts || d.bad {
 		d.bad = true
 		return nil
 	}
-	parts := make([][]uint16, n)
+	parts := make([][]uint32, n)
 	for i := range parts {
 		count := d.number()
 		if count > uint64(len(d.raw)-d.at) { //nolint:gosec // not negative
@@ -138,8 +150,8 @@ func (d *decoder) parts() [][]uint16 {
 		}
 		for range count {
 			at := d.number()
-			d.bad = d.bad || at > math.MaxUint16
-			parts[i] = append(parts[i], uint16(at)) //nolint:gosec // checked the line above
+			d.bad = d.bad || at > math.MaxUint32
+			parts[i] = append(parts[i], uint32(at)) //nolint:gosec // checked the line above
 		}
 	}
 	return parts

@@ -5,10 +5,12 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"cairn/fhir/search/param"
 )
 
 // The encoding of an Index: a version byte, then its lists in the order of the type, each a count and its values. A
-// parameter is its number in paramNames. A string is a number n: if n is even, n/2 bytes that follow; else the string
+// parameter is its number in package param. A string is a number n: if n is even, n/2 bytes that follow; else the string
 // number n/2 of those that have been met, which begin with commonStrings. A time is a zigzag varint, an end of a range
 // the distance from its beginning. A number is its IEEE 754 bits, turned around so that those of short numbers are
 // small. Subject, Updated and Facets are kept elsewhere.
@@ -43,7 +45,7 @@ func (x *Index) Encode() []byte {
 	})
 	encode(&e, x.URIs, func(u *URI) { e.strings(u.Value) })
 	encode(&e, x.Places, func(p *Place) { e.floats(p.Latitude, p.Longitude) })
-	encode(&e, x.Composites, e.composite)
+	encode(&e, x.Composites, e.parts)
 	return e.out
 }
 
@@ -51,9 +53,19 @@ func (x *Index) Encode() []byte {
 func encode[V valued](e *encoder, values []V, rest func(*V)) {
 	e.number(uint64(len(values)))
 	for i := range values {
-		e.strings(values[i].param())
+		e.name(values[i].param())
 		rest(&values[i])
 	}
+}
+
+// name writes the number of a parameter plus one, or zero and a string for one that has no number.
+func (e *encoder) name(s string) {
+	if n, ok := param.NumberOf(s); ok {
+		e.number(n + 1)
+		return
+	}
+	e.number(0)
+	e.strings(s)
 }
 
 func (e *encoder) number(n uint64) { e.out = binary.AppendUvarint(e.out, n) }
@@ -108,7 +120,7 @@ func (e *encoder) floats(lo, hi float64) {
 	e.number(bits.ReverseBytes64(math.Float64bits(lo) ^ math.Float64bits(hi)))
 }
 
-func (e *encoder) composite(c *Composite) {
+func (e *encoder) parts(c *Composite) {
 	e.number(uint64(len(c.parts)))
 	for _, places := range c.parts {
 		e.number(uint64(len(places)))

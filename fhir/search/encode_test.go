@@ -42,7 +42,7 @@ func anyIndex(t *rapid.T) Index {
 			return Place{param.Draw(t, "param"), number.Draw(t, "latitude"), number.Draw(t, "longitude")}
 		})).Draw(t, "places"),
 		Composites: rapid.SliceOf(rapid.Custom(func(t *rapid.T) Composite {
-			return Composite{param.Draw(t, "param"), rapid.SliceOfN(rapid.SliceOf(rapid.Uint16()), 1, 3).Draw(t, "parts")}
+			return Composite{param.Draw(t, "param"), rapid.SliceOfN(rapid.SliceOf(rapid.Uint32()), 1, 3).Draw(t, "parts")}
 		})).Draw(t, "composites"),
 	}
 }
@@ -105,9 +105,9 @@ func sameParts(a, b Composite) bool {
 	return true
 }
 
-func encodePlaces(places []uint16) (out []byte) {
+func encodePlaces(places []uint32) (out []byte) {
 	for _, at := range places {
-		out = append(out, byte(at>>8), byte(at))
+		out = append(out, byte(at>>24), byte(at>>16), byte(at>>8), byte(at))
 	}
 	return out
 }

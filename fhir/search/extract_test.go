@@ -14,16 +14,34 @@ import (
 func rows(x Index) string {
 	var out []string
 	for _, t := range x.Tokens {
-		out = append(out, fmt.Sprintf("%s %s|%s", t.Param, t.System, t.Code))
+		out = append(out, strings.TrimSuffix(fmt.Sprintf("%s %s|%s %s", t.Param, t.System, t.Code, t.Text), " "))
+	}
+	for _, i := range x.Identifiers {
+		out = append(out, fmt.Sprintf("%s of %s|%s: %s", i.Param, i.System, i.Code, i.Value))
 	}
 	for _, d := range x.Dates {
 		out = append(out, d.Param+" "+span(d.Lo, d.Hi))
 	}
 	for _, r := range x.References {
-		out = append(out, r.Param+" "+r.Target)
+		out = append(out, strings.TrimSuffix(fmt.Sprintf("%s %s %s|%s", r.Param, r.Target, r.System, r.Value), " |"))
 	}
 	for _, t := range x.Texts {
 		out = append(out, t.Param+" "+Fold(t.Value))
+	}
+	for _, n := range x.Numbers {
+		out = append(out, fmt.Sprintf("%s [%v, %v]", n.Param, n.Lo, n.Hi))
+	}
+	for _, q := range x.Quantities {
+		out = append(out, fmt.Sprintf("%s [%v, %v] %s|%s|%s", q.Param, q.Lo, q.Hi, q.System, q.Code, q.Unit))
+	}
+	for _, u := range x.URIs {
+		out = append(out, u.Param+" "+u.Value)
+	}
+	for _, p := range x.Places {
+		out = append(out, fmt.Sprintf("%s %v %v", p.Param, p.Latitude, p.Longitude))
+	}
+	for _, c := range x.Composites {
+		out = append(out, fmt.Sprint(c.Param, c.parts))
 	}
 	return strings.Join(out, "\n")
 }
@@ -62,6 +80,7 @@ func TestExtract(t *testing.T) {
 			 "subject":{"reference":"Patient/1/_history/3"},"effectiveDateTime":"2020-05"}`,
 			`category c|vital-signs
 			category |x
+			category | words
 			code http://loinc.org|85354-9
 			combo-code http://loinc.org|85354-9
 			combo-code http://loinc.org|8480-6
@@ -84,12 +103,13 @@ func TestExtract(t *testing.T) {
 		},
 		{
 			`{"resourceType":"Observation","subject":{"reference":"urn:uuid:x"},"effectiveTiming":{"repeat":{"boundsPeriod":{"end":"2020"}}}}`,
-			`date [past, 2021-01-01)`,
+			`date [past, 2021-01-01)
+			subject urn:uuid:x`,
 		},
 		{`{"resourceType":"Observation","subject":{"reference":"#p"},"effectiveTiming":{"repeat":{"frequency":2}}}`, ``},
 		{
 			`{"resourceType":"Procedure","performedString":"1999","subject":{"identifier":{"value":"v"}}}`,
-			``,
+			`subject  |v`,
 		},
 		{
 			`{"resourceType":"Condition","onsetPeriod":{"end":"2019-02"},"recordedDate":"2019-03-01"}`,
@@ -121,23 +141,128 @@ func TestExtract(t *testing.T) {
 		{
 			`{"resourceType":"Patient","identifier":[{"system":"s","value":"v"},{"type":{"coding":[{"code":"MR"}]},"value":"w"}],"gender":"female",
 			 "birthDate":"1980-02-29","name":[{"family":"Ordóñez  Núñez","given":["Bernardo","LUÍS"],"text":"Dr. B"}]}`,
-			`gender http://hl7.org/fhir/administrative-gender|female
+			`deceased http://terminology.hl7.org/CodeSystem/special-values|false
+			gender http://hl7.org/fhir/administrative-gender|female
 			identifier s|v
 			identifier |w
+			identifier of |MR: w
 			birthdate [1980-02-29, 1980-03-01)
 			family ordonez nunez
 			given bernardo
 			given luis
-			name dr. b
 			name ordonez nunez
 			name bernardo
-			name luis`,
+			name luis
+			name dr. b
+			phonetic o635
+			phonetic n520
+			phonetic b656
+			phonetic l200
+			phonetic d600
+			phonetic b000`,
 		},
 		{
 			`{"resourceType":"Organization","name":"Straße & Co","alias":["ÉCOLE"],"type":[{"coding":[{"code":"prov"}]}]}`,
 			`type |prov
 			name straße & co
-			name ecole`,
+			name ecole
+			phonetic s360
+			phonetic c000`,
+		},
+		{
+			`{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"l","code":"bp","display":"Blood pressure"}],"text":"BP"},
+			 "component":[{"code":{"coding":[{"code":"sys"}]},"valueQuantity":{"value":120,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}},
+			  {"code":{"coding":[{"code":"dia"}]},"valueQuantity":{"value":80.0,"comparator":"<","unit":"mmHg"}}]}`,
+			`code l|bp Blood pressure
+			code | BP
+			combo-code l|bp Blood pressure
+			combo-code | BP
+			combo-code |sys
+			combo-code |dia
+			component-code |sys
+			component-code |dia
+			status http://hl7.org/fhir/observation-status|final
+			combo-value-quantity [120, 120] http://unitsofmeasure.org|mm[Hg]|mmHg
+			combo-value-quantity [-Inf, 80] ||mmHg
+			component-value-quantity [120, 120] http://unitsofmeasure.org|mm[Hg]|mmHg
+			component-value-quantity [-Inf, 80] ||mmHg
+			combo-code-value-quantity[[4] [0]]
+			combo-code-value-quantity[[5] [1]]
+			component-code-value-quantity[[6] [2]]
+			component-code-value-quantity[[7] [3]]`,
+		},
+		{
+			`{"resourceType":"RiskAssessment","prediction":[{"probabilityDecimal":0.05},{"probabilityRange":{"low":{"value":1},"high":{"value":2}}}],"meta":{"profile":["http://a.example/p|1"],
+			 "source":"urn:x","tag":[{"system":"t","code":"u"}]}}`,
+			`_tag t|u
+			probability [0.05, 0.05]
+			_profile http://a.example/p|1
+			_source urn:x`,
+		},
+		{
+			`{"resourceType":"Location","status":"active","name":"East wing","position":{"longitude":-83.69,"latitude":42.25},"telecom":[{"value":"1"}]}`,
+			`status http://hl7.org/fhir/location-status|active
+			name east wing
+			near 42.25 -83.69`,
+		},
+		{
+			`{"resourceType":"Encounter","length":{"value":56,"unit":"minutes"}}`,
+			`length [56, 56] ||minutes`,
+		},
+		{
+			`{"resourceType":"Invoice","totalNet":{"value":47.2,"currency":"EUR"}}`,
+			`totalnet [47.2, 47.2] urn:iso:std:iso:4217|EUR|`,
+		},
+		{
+			`{"resourceType":"Practitioner","telecom":[{"system":"phone","value":"+1 (555) 123-4567"},{"system":"email","value":"A.B@Example.COM"}]}`,
+			`email email|a.b@example.com
+			phone phone|+15551234567
+			telecom phone|+15551234567
+			telecom email|a.b@example.com`,
+		},
+		{
+			`{"resourceType":"Patient","deceasedDateTime":"2020"}`,
+			`deceased http://terminology.hl7.org/CodeSystem/special-values|true
+			death-date [2020-01-01, 2021-01-01)`,
+		},
+		{
+			`{"resourceType":"Bundle","type":"document","entry":[{"resource":{"resourceType":"Composition","id":"c"}},{"resource":{"resourceType":"Patient","id":"p"}}]}`,
+			`type http://hl7.org/fhir/bundle-type|document
+			composition Composition/c`,
+		},
+		{
+			`{"resourceType":"ActivityDefinition","library":["http://a.example/l|2"],"relatedArtifact":[{"type":"depends-on","resource":"http://a.example/m"},{"type":"citation","resource":"http://a.example/n"}],
+			 "useContext":[{"code":{"code":"age"},"valueRange":{"low":{"value":1,"code":"a"}}},{"code":{"code":"focus"},"valueCodeableConcept":{"text":"t"}}]}`,
+			`context | t
+			context-type |age
+			context-type |focus
+			depends-on http://a.example/m
+			depends-on http://a.example/l|2
+			context-quantity [1, +Inf] |a|
+			context-type-quantity[[1] [0]]
+			context-type-value[[2] [0]]`,
+		},
+		{
+			`{"resourceType":"MolecularSequence","coordinateSystem":0,"referenceSeq":{"chromosome":{"coding":[{"code":"1"}]},"windowStart":10,"windowEnd":20},"variant":[{"start":12,"end":13},{"start":15,"end":16}]}`,
+			`chromosome |1
+			variant-end [13, 13]
+			variant-end [16, 16]
+			variant-start [12, 12]
+			variant-start [15, 15]
+			window-end [20, 20]
+			window-start [10, 10]
+			chromosome-variant-coordinate[[0] [2] [0]]
+			chromosome-variant-coordinate[[0] [3] [1]]
+			chromosome-window-coordinate[[0] [5] [4]]`,
+		},
+		{
+			`{"resourceType":"DocumentReference","relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/1"}},{"code":"signs","target":{"reference":"DocumentReference/2"}}]}`,
+			`relation http://hl7.org/fhir/document-relationship-type|replaces
+			relation http://hl7.org/fhir/document-relationship-type|signs
+			relatesto DocumentReference/1
+			relatesto DocumentReference/2
+			relationship[[0] [0]]
+			relationship[[1] [1]]`,
 		},
 	} {
 		want := strings.ReplaceAll(c.want, "\t", "")

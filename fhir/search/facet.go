@@ -1,7 +1,6 @@
 package search
 
 import (
-	"cairn/fhir/path"
 	"cairn/fhir/resource"
 )
 
@@ -92,47 +91,41 @@ var facetRows = map[string]facetRow{
 	"VisionPrescription":          {"", "", "dateWritten | created", "", ""},
 }
 
-// facetPrograms is a facetRow made ready to run.
-type facetPrograms struct {
-	category, code, when, source, label path.Program
+// facetNumbers is where the programs of a facetRow stand in the plan's set.
+type facetNumbers struct {
+	category, code, when, source, label int
 	system                              string
 }
 
-func compileFacets(typ string) facetPrograms {
+func numberFacets(typ string, n *numbering) facetNumbers {
 	r, ok := facetRows[typ]
 	if !ok {
 		r = otherFacets
 	}
-	return facetPrograms{
-		category: optional(r.category),
-		code:     optional(r.code),
-		when:     optional(r.when),
-		source:   optional(r.source),
-		label:    path.MustCompile("meta.security"),
+	return facetNumbers{
+		category: n.add(r.category),
+		code:     n.add(r.code),
+		when:     n.add(r.when),
+		source:   n.add(r.source),
+		label:    n.add("meta.security"),
 		system:   r.system,
 	}
 }
 
-func optional(expression string) path.Program {
-	if expression == "" {
-		return path.Program{}
-	}
-	return path.MustCompile(expression)
-}
-
-func (p *plan) facets(c *collector, d *resource.Doc) Facets {
+func (c *collector) facets(d *resource.Doc) Facets {
+	numbers := &c.plan.facet
 	f := Facets{Type: d.Type(), ID: d.ID()}
-	f.Categories = c.codings(p.facet.category, p.facet.system)
-	f.Codes = c.codings(p.facet.code, "")
-	f.Labels = c.codings(p.facet.label, "")
-	p.facet.when.Each(c.root, func(n resource.Node) bool {
+	f.Categories = c.codings(numbers.category, numbers.system)
+	f.Codes = c.codings(numbers.code, "")
+	f.Labels = c.codings(numbers.label, "")
+	c.run.Each(numbers.when, func(n resource.Node) bool {
 		lo, hi, ok := c.span(n)
 		if ok {
 			f.Lo, f.Hi = lo, hi
 		}
 		return !ok
 	})
-	p.facet.source.Each(c.root, func(n resource.Node) bool {
+	c.run.Each(numbers.source, func(n resource.Node) bool {
 		if reference := target(n); reference != "" {
 			if typ, _, _, _ := resource.Target(reference); typ == "Organization" {
 				f.Source = reference
@@ -143,11 +136,11 @@ func (p *plan) facets(c *collector, d *resource.Doc) Facets {
 	return f
 }
 
-func (c *collector) codings(p path.Program, implied string) (list []Coding) {
+func (c *collector) codings(program int, implied string) (list []Coding) {
 	c.seen = nil
-	p.Each(c.root, func(n resource.Node) bool {
+	c.run.Each(program, func(n resource.Node) bool {
 		codings(n, implied, func(system, code string) {
-			list = unique(c, list, 0, Coding{system, code})
+			list = unique(&c.seen, list, 0, Coding{system, code})
 		})
 		return true
 	})

@@ -1,9 +1,5 @@
 package search
 
-import (
-	"cairn/fhir/resource"
-)
-
 // Index is what can be searched of one resource. Every value names the search parameter that it belongs to.
 type Index struct {
 	// Subject is the logical id of the one patient that the record is about, from a local relative reference
@@ -71,7 +67,7 @@ type Place struct {
 // Composite is values that stand together in one element, for a composite search parameter (FHIR R4 3.1.1.4.11).
 type Composite struct {
 	Param string
-	parts [][]uint16 // for each component, places in the list of Index that the component's kind names
+	parts [][]uint32 // for each component, places in the list of Index that the component's kind names
 }
 
 // Coding is a code and its system. System is "" where the resource names none.
@@ -99,91 +95,4 @@ func (x *Index) Targets(param string) []Reference {
 		}
 	}
 	return found
-}
-
-// Extract takes the searchable values out of a resource. It fails with a *resource.Error only where a time that
-// search and consent rely on is not one.
-func Extract(d *resource.Doc) (Index, error) {
-	plan := plans[d.Type()]
-	c := collector{root: d.Root()}
-	for i := range plan.params {
-		c.param(&plan.params[i])
-	}
-	c.index.Subject = plan.subject(d)
-	c.index.Facets = plan.facets(&c, d)
-	if c.err != nil {
-		return Index{}, c.err
-	}
-	return c.index, nil
-}
-
-// collector gathers the values of one resource. The first mistake stays in err.
-type collector struct {
-	root  resource.Node
-	index Index
-	err   error
-	seen  map[any]struct{} // values of the current parameter, once they are many
-}
-
-func (c *collector) param(p *program) {
-	c.seen = nil
-	switch p.kind {
-	case ByToken:
-		from := len(c.index.Tokens)
-		p.path.Each(c.root, func(n resource.Node) bool {
-			codings(n, p.implied, func(system, code string) {
-				c.index.Tokens = unique(c, c.index.Tokens, from, Token{Param: p.name, System: system, Code: code})
-			})
-			return true
-		})
-	case ByDate:
-		from := len(c.index.Dates)
-		p.path.Each(c.root, func(n resource.Node) bool {
-			if lo, hi, ok := c.span(n); ok {
-				c.index.Dates = unique(c, c.index.Dates, from, Date{p.name, lo, hi})
-			}
-			return true
-		})
-	case ByReference:
-		from := len(c.index.References)
-		p.path.Each(c.root, func(n resource.Node) bool {
-			if target := target(n); target != "" {
-				c.index.References = unique(c, c.index.References, from, Reference{Param: p.name, Target: target})
-			}
-			return true
-		})
-	case ByText:
-		from := len(c.index.Texts)
-		p.path.Each(c.root, func(n resource.Node) bool {
-			texts(n, func(s string) {
-				c.index.Texts = unique(c, c.index.Texts, from, Text{p.name, s})
-			})
-			return true
-		})
-	}
-}
-
-const fewValues = 16
-
-// unique appends a value unless the list has it at or after from.
-func unique[T comparable](c *collector, list []T, from int, value T) []T {
-	if len(list)-from < fewValues {
-		for _, old := range list[from:] {
-			if old == value {
-				return list
-			}
-		}
-		return append(list, value)
-	}
-	if c.seen == nil {
-		c.seen = make(map[any]struct{}, 4*fewValues)
-		for _, old := range list[from:] {
-			c.seen[old] = struct{}{}
-		}
-	}
-	if _, ok := c.seen[value]; ok {
-		return list
-	}
-	c.seen[value] = struct{}{}
-	return append(list, value)
 }

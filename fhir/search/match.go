@@ -145,7 +145,14 @@ func (c *Clause) reached(x *Index) bool {
 	return false
 }
 
-func (c *Clause) meetsToken(x *Index) bool { return some(x.Tokens, c.Tokens, c.Param, meetsToken) }
+func (c *Clause) meetsToken(x *Index) bool {
+	for i := range x.Tokens {
+		if t := &x.Tokens[i]; t.Param == c.Param && (among(t, c.Tokens, meetsToken) || c.codes[Coding{t.System, t.Code}]) {
+			return true
+		}
+	}
+	return false
+}
 
 func meetsToken(t *Token, v *TokenValue) bool { return v.Match(t.System, t.Code) }
 
@@ -241,11 +248,12 @@ func meetsNumber(n *Number, v *NumberValue) bool { return v.Match(n.Lo, n.Hi) }
 
 // Match reports whether a record's range [lo, hi], both ends included, meets the alternative.
 func (v NumberValue) Match(lo, hi float64) bool {
+	within := v.Lo <= lo && (hi < v.Hi || hi == v.Value) // the value itself, where more digits than a float holds leave no range
 	switch v.Prefix {
 	case Equal:
-		return v.Lo <= lo && hi < v.Hi
+		return within
 	case NotEqual:
-		return lo < v.Lo || hi >= v.Hi
+		return !within
 	case Greater:
 		return hi > v.Value
 	case Less:
@@ -264,16 +272,22 @@ func (v NumberValue) Match(lo, hi float64) bool {
 	return false
 }
 
+// meetsQuantity compares what has the same unit as it is written, and units of UCUM that measure the same in base units.
 func meetsQuantity(q *Quantity, v *QuantityValue) bool {
 	switch {
 	case v.Code == "":
 		return v.NumberValue.Match(q.Lo, q.Hi)
 	case v.System == "":
 		return (v.Code == q.Code || v.Code == q.Unit) && v.NumberValue.Match(q.Lo, q.Hi)
-	case v.System == q.System && v.Code == q.Code:
+	case v.System != q.System:
+		return false
+	case v.Code == q.Code:
 		return v.NumberValue.Match(q.Lo, q.Hi)
+	case v.base == "":
+		return false
 	}
-	return false
+	m, ok := measureOf(q.System, q.Code)
+	return ok && m.base == v.base && v.inBase.Match(m.of(q.Lo), m.of(q.Hi))
 }
 
 // meetsURI compares as written (FHIR R4 3.1.1.4.13). A uri that ends with "|" and a version is also found without.
@@ -308,7 +322,7 @@ func (c *Clause) meetsComposite(x *Index) bool {
 }
 
 // meetsPart reports whether one of the values at places in the list of the clause's kind meets it.
-func (c *Clause) meetsPart(x *Index, places []uint16) bool {
+func (c *Clause) meetsPart(x *Index, places []uint32) bool {
 	switch c.Kind {
 	case ByToken:
 		return picked(x.Tokens, places, c.Tokens, meetsToken)
@@ -327,7 +341,7 @@ func (c *Clause) meetsPart(x *Index, places []uint16) bool {
 }
 
 // picked is some for values that are named by their places.
-func picked[V valued, A any](values []V, places []uint16, alternatives []A, meets func(*V, *A) bool) bool {
+func picked[V valued, A any](values []V, places []uint32, alternatives []A, meets func(*V, *A) bool) bool {
 	for _, at := range places {
 		if int(at) < len(values) && among(&values[at], alternatives, meets) {
 			return true

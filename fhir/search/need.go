@@ -33,11 +33,13 @@ func (c *Clause) needs(typ string) []Need {
 		return []Need{c.reachedNeed(typ)}
 	case c.Modifier == OfType:
 		return list(keys(typ, c.Param, c.Types, func(v TypeValue) (string, bool) { return v.Value, true }))
-	case c.Kind == ByToken && c.Modifier == Plain, c.Modifier == ByIdentifier:
+	case c.Kind == ByToken && c.Modifier == Plain:
+		return c.tokenNeed(typ)
+	case c.Modifier == ByIdentifier:
 		return list(keys(typ, c.Param, c.Tokens, func(v TokenValue) (string, bool) { return v.Code, !v.AnyCode }))
 	case c.Kind == ByText && c.Modifier != Missing && c.Modifier != Contains:
 		return c.wordNeed(typ)
-	case c.Modifier == Below && c.Kind == ByURI, c.Modifier != Plain:
+	case c.Modifier != Plain:
 		return nil
 	}
 	switch c.Kind {
@@ -50,14 +52,39 @@ func (c *Clause) needs(typ string) []Need {
 	case ByNumber:
 		return list(ranges(c.Numbers, func(v NumberValue) (Range, bool) { return v.need(hash(typ, c.Param, "")) }))
 	case ByQuantity:
-		return list(ranges(c.Quantities, func(v QuantityValue) (Range, bool) {
-			r, ok := v.need(hash(typ, c.Param, v.System+"|"+v.Code))
-			return r, ok && v.System != ""
-		}))
+		return list(ranges(c.Quantities, func(v QuantityValue) (Range, bool) { return v.quantityNeed(typ, c.Param) }))
 	case ByComposite:
 		return c.compositeNeeds(typ)
 	}
 	return nil
+}
+
+// maxKeys is how many codes of a value set are looked for one by one.
+const maxKeys = 256
+
+func (c *Clause) tokenNeed(typ string) []Need {
+	if len(c.codes) > maxKeys {
+		return nil
+	}
+	n, ok := keys(typ, c.Param, c.Tokens, func(v TokenValue) (string, bool) { return v.Code, !v.AnyCode })
+	if !ok {
+		return nil
+	}
+	for code := range c.codes {
+		n.add(typ, c.Param, code.Code)
+	}
+	slices.Sort(n.Keys)
+	return []Need{n}
+}
+
+// quantityNeed is the range in base units if the unit is one of UCUM. A number without a unit, or with a unit but no
+// system, may be any quantity's.
+func (v QuantityValue) quantityNeed(typ, param string) (Range, bool) {
+	if v.base != "" {
+		return v.inBase.need(hash(typ, param, v.base))
+	}
+	r, ok := v.need(hash(typ, param, v.System+"|"+v.Code))
+	return r, ok && v.System != ""
 }
 
 func list(n Need, ok bool) []Need {
@@ -74,9 +101,16 @@ func keys[V any](typ, param string, values []V, value func(V) (string, bool)) (n
 		if !ok {
 			return Need{}, false
 		}
-		n.Keys = append(n.Keys, hash(typ, param, s))
+		n.add(typ, param, s)
 	}
 	return n, true
+}
+
+// add adds the keys of a value: under the parameter, or under those whose postings are enough for it.
+func (n *Need) add(typ, param, value string) {
+	for _, under := range coverOf(typ, param) {
+		n.Keys = append(n.Keys, hash(typ, under, value))
+	}
 }
 
 func (c *Clause) reachedNeed(typ string) Need {
@@ -96,17 +130,15 @@ func (c *Clause) referenceNeed(typ string) (n Need) {
 			n.reference(typ, c.Param, v.Target)
 			continue
 		}
-		n.Keys = append(n.Keys, hash(typ, c.Param, v.ID))
-		if aboutPatient(c.Param) {
-			n.Subjects = append(n.Subjects, v.ID)
-		}
+		n.add(typ, c.Param, v.ID)
+		n.Subjects = append(n.Subjects, v.ID)
 	}
 	return n
 }
 
 func (n *Need) reference(typ, param, target string) {
-	n.Keys = append(n.Keys, hash(typ, param, place(target)))
-	if to, id, local, ok := resource.Target(target); ok && local && to == "Patient" && aboutPatient(param) {
+	n.add(typ, param, place(target))
+	if to, id, local, ok := resource.Target(target); ok && local && to == "Patient" {
 		n.Subjects = append(n.Subjects, id)
 	}
 }
@@ -118,7 +150,9 @@ func (c *Clause) wordNeed(typ string) []Need {
 		if folded == "" {
 			return nil
 		}
-		n.Words = append(n.Words, Word{hash(typ, c.Param, ""), cut(folded)})
+		for _, under := range coverOf(typ, c.Param) {
+			n.Words = append(n.Words, Word{hash(typ, under, ""), cut(folded)})
+		}
 	}
 	return []Need{n}
 }
@@ -169,16 +203,17 @@ func (v DateValue) need(key int64) (Range, bool) {
 	return r, true
 }
 
+// need is a little wider than the value says: conversion rounds.
 func (v NumberValue) need(key int64) (Range, bool) {
-	r := Range{key, Ordered(v.Lo), after(Ordered(v.Hi))}
+	r := Range{key, Ordered(v.Lo) - 1, after(after(Ordered(v.Hi)))}
 	at := Ordered(v.Value)
 	switch v.Prefix {
 	case NotEqual:
 		return r, false
 	case Greater, GreaterOrEqual, StartsAfter:
-		r.Lo, r.Hi = at, math.MaxInt64
+		r.Lo, r.Hi = at-1, math.MaxInt64
 	case Less, LessOrEqual, EndsBefore:
-		r.Lo, r.Hi = math.MinInt64, after(at)
+		r.Lo, r.Hi = math.MinInt64, after(after(at))
 	}
 	return r, true
 }

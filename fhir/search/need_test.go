@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"time"
 
 	"net/url"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"cairn/fhir/resource"
 )
 
 // meets is what a store does with a need.
@@ -97,10 +100,32 @@ func question(t *rapid.T, x *Index) (name, value string) {
 	for _, v := range x.References {
 		if v.Target != "" {
 			add(v.Param, v.Target)
+			if _, id, local, ok := resource.Target(v.Target); ok && local {
+				add(v.Param, id)
+			}
 		}
 	}
 	for _, v := range x.Texts {
 		add(v.Param, escape.Replace(v.Value))
+		add(v.Param+":exact", escape.Replace(v.Value))
+	}
+	for _, v := range x.Identifiers {
+		add(v.Param+":of-type", escape.Replace(v.System)+"|"+escape.Replace(v.Code)+"|"+escape.Replace(v.Value))
+	}
+	for _, v := range x.URIs {
+		add(v.Param, escape.Replace(v.Value))
+	}
+	for _, v := range x.Quantities {
+		prefix := rapid.SampledFrom([]string{"", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}).Draw(t, "prefix")
+		add(v.Param, prefix+fmt.Sprint(v.Lo))
+		add(v.Param, fmt.Sprintf("%s%v|%s|%s", prefix, v.Lo, escape.Replace(v.System), escape.Replace(v.Code)))
+		add(v.Param, fmt.Sprintf("%s%v|http://unitsofmeasure.org|%s", prefix, v.Lo/1000, "k"+escape.Replace(v.Code)))
+	}
+	for _, v := range x.Composites {
+		if v.Param == "code-value-quantity" || v.Param == "combo-code-value-quantity" {
+			q := x.Quantities[v.parts[1][0]]
+			add(v.Param, fmt.Sprintf("%s$ge%v|%s|%s", escape.Replace(x.Tokens[v.parts[0][0]].Code), q.Lo, escape.Replace(q.System), escape.Replace(q.Code)))
+		}
 	}
 	for _, v := range x.Dates {
 		prefix := rapid.SampledFrom([]string{"", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}).Draw(t, "prefix")

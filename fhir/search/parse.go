@@ -10,54 +10,16 @@ import (
 	"cairn/fhir/resource"
 )
 
-// Bounds on what one search may ask, so that no query costs more than a page of a few conditions.
-const (
-	maxClauses      = 32
-	maxAlternatives = 256
-	maxCursor       = 512
-)
-
-// Error says why a search was refused. It names parameters, never values, so that it can be shown and logged.
-type Error struct {
-	Code  string // an OperationOutcome.issue.code: invalid, value, not-supported, too-costly
-	Param string // the parameter at fault; "" if its name has not the form of one
-	Text  string // what is wrong and what to send instead
-}
-
-// Codes of Error beside those of resource.Error, from http://hl7.org/fhir/issue-type.
-const CodeNotSupported = "not-supported"
-
-func (e *Error) Error() string {
-	if e.Param == "" {
-		return "search: " + e.Text
-	}
-	return "search parameter " + e.Param + ": " + e.Text
-}
-
-// Options is what a caller may choose about how a search is read.
-type Options struct {
-	// Lenient passes over parameters that are not known and lists them in Query.Ignored, as "Prefer: handling=lenient"
-	// asks (FHIR R4 3.1.1.3), but never on types that can be about a patient: there it would widen the answer.
-	Lenient bool
-	Terms   Terms // nil: modifiers that need a terminology are refused
-}
-
-// Terms is the terminology that :in, :not-in, :above and :below ask. It answers with an error that can be shown.
-type Terms interface {
-	Expand(url string) ([]Coding, error)         // the codes of a value set
-	Above(system, code string) ([]Coding, error) // a code and what subsumes it
-	Below(system, code string) ([]Coding, error) // a code and what it subsumes
-}
-
 // ParseQuery reads the parameters of a search on one type. It refuses, always with an *Error, a type that is not in R4,
-// a parameter or modifier that is not implemented (and lists those that are), and values that do not have the form
-// of their kind. Parameters for the form of the answer (_format, _pretty) are the face's own and to be taken out first.
+// a parameter or modifier that is not implemented (and lists those that are), values that do not have the form of
+// their kind, and more than the bounds. Parameters for the form of the answer (_format, _pretty) are the face's own and
+// to be taken out first.
 func ParseQuery(typ string, values url.Values, o Options) (Query, error) {
-	plan := plans[typ]
+	plan := planOf(typ)
 	if plan == nil {
 		return Query{}, &Error{Code: resource.CodeValue, Text: "The type searched for is not a resource type of FHIR R4 (4.0.1)."}
 	}
-	r := reader{plan: plan, query: Query{Type: typ}, options: o}
+	r := reader{plan: plan, query: Query{Type: typ}, options: o, spent: &spending{}}
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
@@ -70,72 +32,95 @@ func ParseQuery(typ string, values url.Values, o Options) (Query, error) {
 			}
 		}
 	}
+	if r.query.Ignored != nil {
+		r.query.Ignored = sorted(r.query.Ignored)
+	}
 	return r.query, nil
 }
 
+// reader reads the parameters of one query. Those of a chain have a reader of their own.
 type reader struct {
-	plan         *plan
-	query        Query
-	options      Options
-	alternatives int
+	plan    *plan
+	query   Query
+	options Options
+	depth   int // chains around this query
+	spent   *spending
+}
+
+// spending counts against the bounds, over a query and its chains.
+type spending struct{ clauses, alternatives, chains int }
+
+// results are the parameters that say how the answer looks (FHIR R4 3.1.1.5). They have no place in a chain.
+var results = map[string]func(r *reader, value string) error{
+	"_count":    (*reader).count,
+	"_summary":  (*reader).summary,
+	"_elements": (*reader).elements,
+	"_sort":     (*reader).sort,
+	"_total":    (*reader).total,
+	"cursor":    (*reader).cursor,
 }
 
 func (r *reader) read(name, value string) error {
-	if value == "" {
+	switch {
+	case len(name) > maxName:
+		return costly("", "The name of a parameter has at most %d characters.", maxName)
+	case value == "":
 		return mistake(name, "The value is empty. Leave the parameter out, or give it one.")
+	case len(value) > maxValue:
+		return costly(name, "The value of a parameter has at most %d characters. Ask in several searches.", maxValue)
+	case !r.inner() && results[name] != nil:
+		return results[name](r, value)
 	}
-	switch name {
-	case "_id":
-		return r.ids(value)
-	case "_count":
-		return r.count(value)
-	case "_summary":
-		return r.summary(value)
-	case "cursor":
-		return r.cursor(value)
+	base, modifier, _ := strings.Cut(name, ":")
+	switch {
+	case base == "_has":
+		return r.has(name, modifier, value)
+	case !r.inner() && (base == "_include" || base == "_revinclude"):
+		return r.include(base, modifier, value)
+	case base == "_list" && modifier == "":
+		return r.list(value)
+	case unanswered[base] != "":
+		return unsupported(base, unanswered[base])
 	}
-	base, modifier, modified := strings.Cut(name, ":")
-	for i := range r.plan.params {
-		if p := &r.plan.params[i]; p.name == base {
-			if modified && (p.kind != ByReference || modifier != "Patient") {
-				return &Error{Code: CodeNotSupported, Param: shown(base), Text: "This modifier is not implemented. Leave it out."}
-			}
-			return r.clause(p, modifier, value)
-		}
+	if head, rest, chained := strings.Cut(name, "."); chained {
+		return r.chain(head, rest, value)
+	}
+	if p := r.plan.param(base); p != nil {
+		return r.clause(p, modifier, value)
 	}
 	return r.unknown(name)
 }
 
+func (r *reader) inner() bool { return r.depth > 0 }
+
+// unknown refuses a parameter, and says which there are; or passes over it.
 func (r *reader) unknown(name string) error {
-	if r.options.Lenient && !Protected(r.query.Type) && shown(name) != "" {
+	if r.options.Lenient && !r.inner() && !Protected(r.query.Type) && shown(name) != "" {
 		r.query.Ignored = append(r.query.Ignored, name)
 		return nil
 	}
-	known := []string{"_count", "_summary", "cursor"}
-	for _, p := range r.plan.listed {
-		known = append(known, p.Name)
-	}
-	slices.Sort(known)
-	return &Error{Code: CodeNotSupported, Param: shown(name), Text: fmt.Sprintf(
-		"A search on %s does not know this parameter. It knows: %s.", r.query.Type, strings.Join(known, ", "))}
-}
-
-func mistake(param, text string) error {
-	return &Error{Code: resource.CodeValue, Param: shown(param), Text: text}
-}
-
-// shown lets a name into an error only if it has the form of a parameter's name.
-func shown(name string) string {
-	if len(name) > 40 {
-		return ""
-	}
-	for i := range len(name) {
-		c := name[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("_-:.", rune(c)) {
-			return ""
+	known := []string{"_has", "_list"}
+	if !r.inner() {
+		known = append(known, "_include", "_revinclude")
+		for name := range results {
+			known = append(known, name)
 		}
 	}
-	return name
+	for i := range r.plan.params {
+		known = append(known, r.plan.params[i].Name)
+	}
+	slices.Sort(known)
+	return unsupported(name, fmt.Sprintf("A search on %s does not know this parameter. It knows: %s.", r.query.Type, strings.Join(known, ", ")))
+}
+
+// spend counts conditions and values against the bounds.
+func (r *reader) spend(param string, clauses, alternatives int) error {
+	r.spent.clauses += clauses
+	r.spent.alternatives += alternatives
+	if r.spent.clauses > maxClauses || r.spent.alternatives > maxAlternatives {
+		return costly(param, "A search has at most %d conditions and %d values. Ask in several searches.", maxClauses, maxAlternatives)
+	}
+	return nil
 }
 
 func (r *reader) ids(value string) error {
@@ -150,28 +135,79 @@ func (r *reader) ids(value string) error {
 			r.query.IDs = append(r.query.IDs, id)
 		}
 	}
-	return r.spend("_id", len(r.query.IDs))
+	return r.spend("_id", 1, len(r.query.IDs))
 }
 
+// count reads _count. What is more than a page holds means a full page, however large it is.
 func (r *reader) count(value string) error {
-	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil {
-		return mistake("_count", "Send a whole number from 0.")
+	if strings.Trim(value, "0123456789") != "" || len(value) > 100 {
+		return mistake("_count", fmt.Sprintf("Send a whole number from 0. A page has at most %d entries.", MaxCount))
 	}
-	r.query.Count = int(min(n, MaxCount))
-	if n == 0 {
-		r.query.CountOnly = true // FHIR R4 3.1.1.5.4: the same as _summary=count
+	n, err := strconv.Atoi(value)
+	if err != nil || n > MaxCount {
+		n = MaxCount
 	}
+	r.query.Count = n
+	r.query.CountOnly = r.query.CountOnly || n == 0 // FHIR R4 3.1.1.5.4: the same as _summary=count
 	return nil
 }
 
 func (r *reader) summary(value string) error {
-	switch value {
-	case "count":
-		r.query.CountOnly = true
-	case "false":
-	default:
-		return &Error{Code: CodeNotSupported, Param: "_summary", Text: "Only count and false are implemented."}
+	if !slices.Contains([]string{"true", "text", "data", "count", "false"}, value) {
+		return mistake("_summary", "Send true, text, data, count or false.")
+	}
+	r.query.Summary = value
+	r.query.CountOnly = r.query.CountOnly || value == "count"
+	return nil
+}
+
+func (r *reader) total(value string) error {
+	if !slices.Contains([]string{"none", "estimate", "accurate"}, value) {
+		return mistake("_total", "Send none, estimate or accurate.")
+	}
+	r.query.Total = value
+	return nil
+}
+
+func (r *reader) elements(value string) error {
+	for _, name := range strings.Split(value, ",") {
+		name = strings.TrimPrefix(name, r.query.Type+".")
+		if !elementName(name) {
+			return mistake("_elements", "Send names of elements of the resource, with commas between them.")
+		}
+		if !slices.Contains(r.query.Elements, name) {
+			r.query.Elements = append(r.query.Elements, name)
+		}
+	}
+	if len(r.query.Elements) > maxElements {
+		return costly("_elements", "Send at most %d elements, or leave _elements out.", maxElements)
+	}
+	return nil
+}
+
+func elementName(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if (c < 'a' || c > 'z') && (i == 0 || s[i] < '0' || s[i] > '9') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+func (r *reader) sort(value string) error {
+	for _, key := range strings.Split(value, ",") {
+		name, descending := strings.CutPrefix(key, "-")
+		p := r.plan.param(name)
+		if p == nil || p.Kind == ByComposite || p.Kind == BySpecial {
+			return unsupported("_sort", fmt.Sprintf("A search on %s is sorted by search parameters that are not composite or special, with commas between them and - in front of one that descends.", r.query.Type))
+		}
+		if !slices.ContainsFunc(r.query.Sort, func(s SortRule) bool { return s.Param == name }) {
+			r.query.Sort = append(r.query.Sort, SortRule{name, descending})
+		}
+	}
+	if len(r.query.Sort) > maxSorts {
+		return costly("_sort", "Sort by at most %d parameters.", maxSorts)
 	}
 	return nil
 }
@@ -184,40 +220,63 @@ func (r *reader) cursor(value string) error {
 	return nil
 }
 
-// spend counts alternatives against the bound.
-func (r *reader) spend(param string, alternatives int) error {
-	r.alternatives += alternatives
-	if r.alternatives > maxAlternatives || len(r.query.Clauses) > maxClauses {
-		return &Error{Code: resource.CodeTooCostly, Param: param, Text: fmt.Sprintf(
-			"A search has at most %d conditions and %d values. Ask in several searches.", maxClauses, maxAlternatives)}
+// include reads Type:param[:Target] of _include and _revinclude (FHIR R4 3.1.1.5.2).
+func (r *reader) include(name, modifier, value string) error {
+	in := Include{Reverse: name == "_revinclude", Iterate: modifier == "iterate" || modifier == "recurse"}
+	if modifier != "" && !in.Iterate {
+		return unsupported(name, "The only modifiers are :iterate and its old name :recurse.")
+	}
+	if len(r.query.Includes) == maxIncludes {
+		return costly(name, "Ask for at most %d includes.", maxIncludes)
+	}
+	parts := strings.Split(value, ":")
+	if value == "*" {
+		in.Type, in.Param = "*", "*"
+	} else if len(parts) < 2 || len(parts) > 3 || !resource.IsType(parts[0]) {
+		return mistake(name, "Send Type:parameter or Type:parameter:Target, Type:*, or *.")
+	} else {
+		in.Type, in.Param = parts[0], parts[1]
+	}
+	if len(parts) == 3 {
+		in.Target = parts[2]
+	}
+	if err := r.checkInclude(name, in); err != nil {
+		return err
+	}
+	if !slices.Contains(r.query.Includes, in) {
+		r.query.Includes = append(r.query.Includes, in)
 	}
 	return nil
 }
 
-func (r *reader) clause(p *program, modifier, value string) error {
-	c := Clause{Param: p.name, Kind: p.kind}
-	parts := split(value, ',')
-	if err := r.spend(p.name, len(parts)); err != nil {
-		return err
+func (r *reader) checkInclude(name string, in Include) error {
+	if in.Target != "" && !resource.IsType(in.Target) {
+		return mistake(name, "The type of the target is not a resource type of FHIR R4 (4.0.1).")
 	}
-	for _, part := range parts {
-		if err := c.add(part, p.implied, modifier); err != nil {
-			return err
-		}
-	}
-	if r.isSubject(c) {
-		_, r.query.Subject, _ = strings.Cut(c.References[0].Target, "/")
+	if in.Param == "*" {
 		return nil
 	}
-	r.query.Clauses = append(r.query.Clauses, c)
-	return r.spend(p.name, 0)
+	p := planOf(in.Type).param(in.Param)
+	switch {
+	case p == nil || p.Kind != ByReference:
+		return unsupported(name, fmt.Sprintf("%s has no reference parameter of this name. It has: %s.", in.Type, references(in.Type)))
+	case in.Target != "" && !p.CanTarget(in.Target):
+		return mistake(name, "References under this parameter do not point to that type.")
+	case !in.Reverse && !in.Iterate && in.Type != r.query.Type:
+		return mistake(name, "Without :iterate the type is the one that is searched for.")
+	case in.Reverse && !in.Iterate && !p.CanTarget(r.query.Type):
+		return mistake(name, "References under this parameter do not point to the type that is searched for.")
+	}
+	return nil
 }
 
-// isSubject reports whether a clause says no more than whom the records are about.
-func (r *reader) isSubject(c Clause) bool {
-	if c.Param != "patient" && c.Param != "subject" || len(c.References) != 1 {
-		return false
+// references is the names of the reference parameters of a type.
+func references(typ string) string {
+	var names []string
+	for i := range planOf(typ).params {
+		if p := &planOf(typ).params[i]; p.Kind == ByReference {
+			names = append(names, p.Name)
+		}
 	}
-	typ, id, local, ok := resource.Target(c.References[0].Target)
-	return ok && local && typ == "Patient" && (r.query.Subject == "" || r.query.Subject == id)
+	return strings.Join(names, ", ")
 }

@@ -43,11 +43,12 @@ type Need struct {
 // Range is a range [Lo, Hi) in which something is looked for.
 type Range struct{ Key, Lo, Hi int64 }
 
-// Postings is what to keep of a record with this index. Equal indexes have equal postings, in the same order.
+// Postings is what to keep of a record with this index. Equal indexes have equal postings, in the same order. A
+// parameter whose values others have too has none of its own: see param.Param.Cover.
 func (x *Index) Postings() Postings {
-	p := poster{typ: x.Facets.Type}
+	p := poster{plan: planOf(x.Facets.Type), typ: x.Facets.Type}
 	for i := range x.Tokens {
-		if t := &x.Tokens[i]; t.Code != "" || t.System != "" {
+		if t := &x.Tokens[i]; t.Code != "" {
 			p.key(t.Param, t.Code)
 		}
 	}
@@ -76,11 +77,27 @@ func (x *Index) Postings() Postings {
 
 // poster gathers the postings of one record.
 type poster struct {
-	typ string
-	out Postings
+	plan *plan
+	typ  string
+	out  Postings
+	last string // the parameter that was asked about last, and whether others cover it
+	skip bool
 }
 
-func (p *poster) key(param, value string) { p.out.Keys = append(p.out.Keys, hash(p.typ, param, value)) }
+// covered reports whether the values of a parameter are found by those of others.
+func (p *poster) covered(param string) bool {
+	if param != p.last {
+		program := p.plan.param(param)
+		p.last, p.skip = param, program != nil && len(program.cover) > 0
+	}
+	return p.skip
+}
+
+func (p *poster) key(param, value string) {
+	if !p.covered(param) {
+		p.out.Keys = append(p.out.Keys, hash(p.typ, param, value))
+	}
+}
 
 // reference adds a key for where a reference points. One to the patient whom the record is about needs none: the
 // store finds it by the subject.
@@ -88,7 +105,7 @@ func (p *poster) reference(r *Reference, subject string) {
 	if r.Value != "" {
 		p.key(r.Param, r.Value)
 	}
-	if r.Target != "" && !(aboutPatient(r.Param) && subject != "" && r.Target == "Patient/"+subject) {
+	if r.Target != "" && !(subject != "" && r.Target == "Patient/"+subject) {
 		p.key(r.Param, place(r.Target))
 	}
 }
@@ -110,6 +127,9 @@ func unversioned(uri string) string {
 }
 
 func (p *poster) word(param, value string) {
+	if p.covered(param) {
+		return
+	}
 	w := Word{hash(p.typ, param, ""), cut(Fold(value))}
 	if !slices.Contains(p.out.Words, w) {
 		p.out.Words = append(p.out.Words, w)
@@ -123,9 +143,13 @@ func (p *poster) span(param string, lo, hi int64) {
 	p.out.Spans = append(p.out.Spans, Span{hash(p.typ, param, ""), lo, hi})
 }
 
-// quantity adds the span of a quantity under its parameter and unit.
+// quantity adds the span of a quantity under its parameter and what it measures, in base units if it is in one of UCUM.
 func (p *poster) quantity(q *Quantity) {
-	p.out.Spans = append(p.out.Spans, Span{hash(p.typ, q.Param, q.System+"|"+q.Code), Ordered(q.Lo), after(Ordered(q.Hi))})
+	what, lo, hi := q.System+"|"+q.Code, q.Lo, q.Hi
+	if m, ok := measureOf(q.System, q.Code); ok {
+		what, lo, hi = m.base, m.of(lo), m.of(hi)
+	}
+	p.out.Spans = append(p.out.Spans, Span{hash(p.typ, q.Param, what), Ordered(lo), after(Ordered(hi))})
 }
 
 // Ordered is a number as an integer, so that of two numbers the greater one has the greater integer.

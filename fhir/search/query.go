@@ -80,7 +80,8 @@ type Clause struct {
 	URIs       []string
 	Places     []PlaceValue
 	Composites []CompositeValue
-	targets    []string // of a resolved chain, in order: a reference to any of them, or with Param "_id" to be any of them
+	codes      map[Coding]bool // of a value set or a hierarchy: alternatives beside Tokens
+	targets    []string        // of a resolved chain, in order: a reference to any of them, or with Param "_id" to be any of them
 	resolved   bool
 }
 
@@ -132,6 +133,8 @@ type NumberValue struct {
 type QuantityValue struct {
 	NumberValue
 	System, Code string
+	base         string      // of a unit of UCUM: what it measures, see measure
+	inBase       NumberValue // the same in base units
 }
 
 // PlaceValue is one alternative of Location's near: within so many metres of a position.

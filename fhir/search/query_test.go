@@ -75,11 +75,65 @@ func TestParseQueryRefuses(t *testing.T) {
 		{"Observation", "name=x", CodeNotSupported, "name"},
 		{"Practitioner", "patient=1", CodeNotSupported, "patient"},
 		{"Claim", "date=2020", CodeNotSupported, "date"},
-		{"Observation", "code:text=x", CodeNotSupported, "code"},
-		{"Observation", "subject:Device=1", CodeNotSupported, "subject"},
+		{"Observation", "code:exact=x", CodeNotSupported, "code"},
+		{"Observation", "code:in=http://a.example/v", CodeNotSupported, "code"},
+		{"Observation", "code:below=s|x", CodeNotSupported, "code"},
+		{"Observation", "code:missing=x", resource.CodeValue, "code"},
+		{"Observation", "code:of-type=a|b", resource.CodeValue, "code"},
+		{"Observation", "subject:Practitioner=1", resource.CodeValue, "subject"},
+		{"Observation", "subject:Nobody=1", CodeNotSupported, "subject"},
+		{"Observation", "_id:not=1", CodeNotSupported, "_id"},
+		{"Observation", "_text=1", CodeNotSupported, "_text"},
+		{"Observation", "_content=1", CodeNotSupported, "_content"},
+		{"Observation", "_filter=1", CodeNotSupported, "_filter"},
+		{"Observation", "_query=1", CodeNotSupported, "_query"},
+		{"Observation", "value-quantity=mg", resource.CodeValue, "value-quantity"},
+		{"Observation", "value-quantity=5|mg", resource.CodeValue, "value-quantity"},
+		{"Observation", "value-quantity=5|http://unitsofmeasure.org|", resource.CodeValue, "value-quantity"},
+		{"RiskAssessment", "probability=.5", resource.CodeValue, "probability"},
+		{"RiskAssessment", "probability=1e999", resource.CodeValue, "probability"},
+		{"RiskAssessment", "probability=1/2", resource.CodeValue, "probability"},
+		{"Location", "near=1", resource.CodeValue, "near"},
+		{"Location", "near=91|0", resource.CodeValue, "near"},
+		{"Location", "near=0|0|-1", resource.CodeValue, "near"},
+		{"Location", "near=0|0|NaN", resource.CodeValue, "near"},
+		{"Location", "near=0|0|1|parsec", resource.CodeValue, "near"},
+		{"Observation", "code-value-quantity=a", resource.CodeValue, "code-value-quantity"},
+		{"Observation", "code-value-quantity=a$", resource.CodeValue, "code-value-quantity"},
+		{"Observation", "code-value-quantity=a$b", resource.CodeValue, "value-quantity"},
 		{"Observation", "subject:Patient=Device/1", resource.CodeValue, "subject"},
-		{"Observation", "subject.name=x", CodeNotSupported, "subject.name"},
-		{"Observation", "_include=x", CodeNotSupported, "_include"},
+		{"Observation", "subject.nothing=x", CodeNotSupported, "nothing"},
+		{"Observation", "code.name=x", CodeNotSupported, "code"},
+		{"Observation", "subject:Practitioner.name=x", resource.CodeValue, "subject:Practitioner"},
+		{"Observation", "subject:Patient._count=1", CodeNotSupported, "_count"},
+		{"Observation", "subject:Patient.birthdate=x", resource.CodeValue, "birthdate"},
+		{"Basic", "subject.name=x", resource.CodeValue, "subject"},
+		{"Observation", "_has:Observation=x", resource.CodeValue, "_has"},
+		{"Observation", "_has:Nobody:x:y=x", resource.CodeValue, "_has"},
+		{"Observation", "_has:Observation:code:y=x", CodeNotSupported, "_has"},
+		{"Practitioner", "_has:Observation:patient:code=x", resource.CodeValue, "_has"},
+		{"Patient", "_has:Observation:patient:_sort=code", CodeNotSupported, "_sort"},
+		{"Patient", "_list=$current-allergies", CodeNotSupported, "_list"},
+		{"Patient", "_list=a b", resource.CodeValue, "_list"},
+		{"Observation", "_include=x", resource.CodeValue, "_include"},
+		{"Observation", "_include=Observation:x", CodeNotSupported, "_include"},
+		{"Observation", "_include=Observation:code", CodeNotSupported, "_include"},
+		{"Observation", "_include=Patient:link", resource.CodeValue, "_include"},
+		{"Observation", "_include=Observation:subject:Nobody", resource.CodeValue, "_include"},
+		{"Observation", "_include=Observation:subject:Practitioner", resource.CodeValue, "_include"},
+		{"Observation", "_include:sometimes=Observation:subject", CodeNotSupported, "_include"},
+		{"Observation", "_revinclude=Provenance:agent", resource.CodeValue, "_revinclude"},
+		{"Observation", "_sort=nothing", CodeNotSupported, "_sort"},
+		{"Observation", "_sort=code-value-quantity", CodeNotSupported, "_sort"},
+		{"Observation", "_total=some", resource.CodeValue, "_total"},
+		{"Observation", "_elements=a b", resource.CodeValue, "_elements"},
+		{"Observation", "subject:Patient." + strings.Repeat("link:Patient.", 19) + "name=x", resource.CodeTooCostly, "link:Patient"},
+		{"Patient", strings.Repeat("link.", 20) + "name=x", resource.CodeTooCostly, "link"},
+		{"Patient", strings.Repeat("_has:Patient:link:", 5) + "name=x", resource.CodeTooCostly, "?p"},
+		{"Patient", "link.name=a" + strings.Repeat("&link.name=a", 8), resource.CodeTooCostly, "link"},
+		{"Patient", strings.Repeat("a", 501) + "=1", resource.CodeTooCostly, ""},
+		{"Patient", "name=" + strings.Repeat("a", 2001), resource.CodeTooCostly, "name"},
+		{"Patient", "name=" + strings.Repeat("a,", 10_001), resource.CodeTooCostly, "name"},
 		{"Observation", "J%C3%BCrgen=1", CodeNotSupported, ""},
 		{"Observation", "code=", resource.CodeValue, "code"},
 		{"Observation", "code=a,,b", resource.CodeValue, "code"},
@@ -90,14 +144,14 @@ func TestParseQueryRefuses(t *testing.T) {
 		{"Observation", "date=ge", resource.CodeValue, "date"},
 		{"Observation", "patient=a b", resource.CodeValue, "patient"},
 		{"Observation", "patient=Person", resource.CodeValue, "?"},
-		{"Observation", "patient=urn:uuid:x", resource.CodeValue, "patient"},
+		{"Observation", "patient=#x", resource.CodeValue, "patient"},
 		{"Observation", "_id=a b", resource.CodeValue, "_id"},
 		{"Observation", "_id=a&_id=b", resource.CodeValue, "_id"},
 		{"Observation", "_count=-1", resource.CodeValue, "_count"},
-		{"Observation", "_count=99999999999", resource.CodeValue, "_count"},
-		{"Observation", "_summary=text", CodeNotSupported, "_summary"},
+		{"Observation", "_count=1.5", resource.CodeValue, "_count"},
+		{"Observation", "_summary=short", resource.CodeValue, "_summary"},
 		{"Observation", "cursor=a&cursor=b", resource.CodeValue, "cursor"},
-		{"Observation", "cursor=" + strings.Repeat("a", 513), resource.CodeValue, "cursor"},
+		{"Observation", "cursor=" + strings.Repeat("a", 2049), resource.CodeValue, "cursor"},
 		{"Observation", "code=a" + strings.Repeat(",a", 256), resource.CodeTooCostly, "code"},
 		{"Observation", "code=a" + strings.Repeat("&code=a", 32), resource.CodeTooCostly, "code"},
 		{"Patient", "name=%CC%81", resource.CodeValue, "name"},
@@ -115,7 +169,7 @@ func TestParseQueryRefuses(t *testing.T) {
 			}
 		case !errors.As(err, &refusal):
 			t.Errorf("%s?%s: accepted", c.typ, c.text)
-		case refusal.Code != c.code || refusal.Param != c.param:
+		case refusal.Code != c.code || refusal.Param != c.param && c.param != "?p":
 			t.Errorf("%s?%s: %s at %q, want %s at %q", c.typ, c.text, refusal.Code, refusal.Param, c.code, c.param)
 		}
 	}
@@ -123,7 +177,7 @@ func TestParseQueryRefuses(t *testing.T) {
 
 func TestUnknownParameterListsTheKnown(t *testing.T) {
 	_, err := ParseQuery("Immunization", url.Values{"x": {"1"}}, Options{})
-	if want := "It knows: _count, _id, _summary, cursor, date, patient, vaccine-code."; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "It knows: _count, _elements, _has, _id, _include, _lastUpdated, _list, _profile, _revinclude, _security, _sort, _source, _summary, _tag, _total, cursor, date, identifier, "; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q in it", err, want)
 	}
 }
@@ -232,17 +286,33 @@ func TestEverySyntheaRecordIsFoundByItsOwnValues(t *testing.T) {
 				t.Errorf("%s is not found by its %s", d.Type(), param)
 			}
 		}
-		escape := strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`)
 		ask("_id", d.ID())
 		for _, v := range x.Tokens {
-			ask(v.Param, escape.Replace(v.System)+"|"+escape.Replace(v.Code))
-			ask(v.Param, escape.Replace(v.Code))
+			if v.Text != "" {
+				ask(v.Param+":text", escape.Replace(v.Text))
+			}
+			if v.Code != "" {
+				ask(v.Param, escape.Replace(v.System)+"|"+escape.Replace(v.Code))
+				ask(v.Param, escape.Replace(v.Code))
+			}
+		}
+		for _, v := range x.Identifiers {
+			ask(v.Param+":of-type", escape.Replace(v.System)+"|"+escape.Replace(v.Code)+"|"+escape.Replace(v.Value))
 		}
 		for _, v := range x.References {
 			ask(v.Param, v.Target)
 		}
-		for _, v := range x.Texts {
+		for _, v := range x.URIs {
 			ask(v.Param, escape.Replace(v.Value))
+		}
+		for _, v := range x.Quantities {
+			ask(v.Param, fmt.Sprintf("%v|%s|%s", v.Lo, escape.Replace(v.System), escape.Replace(v.Code)))
+		}
+		for _, v := range x.Texts {
+			if v.Param != phonetic {
+				ask(v.Param, escape.Replace(v.Value))
+				ask(v.Param+":exact", escape.Replace(v.Value))
+			}
 		}
 		for _, v := range x.Dates {
 			ask(v.Param, "le9999")
@@ -263,7 +333,7 @@ func TestParams(t *testing.T) {
 		seen := map[string]bool{}
 		for _, p := range Params(typ) {
 			total++
-			if p.Name == "" || seen[p.Name] || p.Documentation == "" || !strings.HasPrefix(p.Definition, definition) {
+			if p.Name == "" || seen[p.Name] || p.Documentation == "" || !strings.HasPrefix(p.Definition, "http://hl7.org/fhir/") {
 				t.Errorf("%s: %+v", typ, p)
 			}
 			seen[p.Name] = true

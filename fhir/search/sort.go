@@ -20,7 +20,7 @@ func (x *Index) SortKey(r SortRule) (key []byte, ok bool) {
 	case "_lastUpdated":
 		return ordinal(x.Updated), true
 	}
-	p := plans[x.Facets.Type].param(r.Param)
+	p := planOf(x.Facets.Type).param(r.Param)
 	if p == nil {
 		return nil, false
 	}
@@ -31,21 +31,21 @@ func (x *Index) SortKey(r SortRule) (key []byte, ok bool) {
 
 // sortValues offers the sort key of every value under a parameter.
 func (x *Index) sortValues(p *program, offer func([]byte)) {
-	switch p.kind {
+	switch p.Kind {
 	case ByToken:
-		each(x.Tokens, p.name, func(t *Token) { offer(phrase(t.Code + "\x00" + t.System)) })
+		each(x.Tokens, p.Name, func(t *Token) { offer(phrase(t.Code + "\x00" + t.System)) })
 	case ByDate:
-		each(x.Dates, p.name, func(d *Date) { offer(ordinal(begins(d))) })
+		each(x.Dates, p.Name, func(d *Date) { offer(ordinal(begins(d))) })
 	case ByReference:
-		each(x.References, p.name, func(r *Reference) { offer(phrase(r.Target + "\x00" + r.Value)) })
+		each(x.References, p.Name, func(r *Reference) { offer(phrase(r.Target + "\x00" + r.Value)) })
 	case ByText:
-		each(x.Texts, p.name, func(t *Text) { offer(phrase(Fold(t.Value))) })
+		each(x.Texts, p.Name, func(t *Text) { offer(phrase(Fold(t.Value))) })
 	case ByNumber:
-		each(x.Numbers, p.name, func(n *Number) { offer(ordinal(Ordered(n.Lo))) })
+		each(x.Numbers, p.Name, func(n *Number) { offer(ordinal(Ordered(n.Lo))) })
 	case ByQuantity:
-		each(x.Quantities, p.name, func(q *Quantity) { offer(ordinal(Ordered(q.Lo))) })
+		each(x.Quantities, p.Name, func(q *Quantity) { offer(ordinal(Ordered(q.Lo))) })
 	case ByURI:
-		each(x.URIs, p.name, func(u *URI) { offer(phrase(u.Value)) })
+		each(x.URIs, p.Name, func(u *URI) { offer(phrase(u.Value)) })
 	}
 }
 

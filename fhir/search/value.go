@@ -1,6 +1,10 @@
 package search
 
 import (
+	"math"
+	"strconv"
+	"strings"
+
 	"cairn/fhir/resource"
 )
 
@@ -12,7 +16,7 @@ func codings(n resource.Node, implied string, yield func(system, code string)) {
 		text, _ := n.Text()
 		yield(implied, text)
 	case resource.Bool:
-		yield("http://terminology.hl7.org/CodeSystem/special-values", string(n.Raw()))
+		yield(specialValues, string(n.Raw()))
 	case resource.Object:
 		if list := n.Get("coding"); list.Exists() {
 			for coding := range list.Items() {
@@ -33,6 +37,107 @@ func pair(n resource.Node, key string, yield func(system, code string)) bool {
 		yield(system, code)
 	}
 	return ok
+}
+
+// tokens takes the tokens out of a node, with the words for them.
+func (c *collector) tokens(p *program, n resource.Node) {
+	switch n.Kind() {
+	case resource.String:
+		text, _ := n.Text()
+		c.token(p, p.System, text, "")
+	case resource.Bool:
+		c.token(p, specialValues, string(n.Raw()), "")
+	case resource.Object:
+		var m codeMembers
+		m.read(n)
+		c.object(p, &m)
+	}
+}
+
+// codeMembers is the members of the data types that hold codes.
+type codeMembers struct {
+	system, code, display, value, text, coding, typ resource.Node
+}
+
+func (m *codeMembers) read(n resource.Node) {
+	for child := range n.Children() {
+		switch string(child.Name()) {
+		case "system":
+			m.system = child
+		case "code":
+			m.code = child
+		case "display":
+			m.display = child
+		case "value":
+			m.value = child
+		case "text":
+			m.text = child
+		case "coding":
+			m.coding = child
+		case "type":
+			m.typ = child
+		}
+	}
+}
+
+func (c *collector) object(p *program, m *codeMembers) {
+	switch {
+	case m.coding.Exists() || m.text.Exists(): // CodeableConcept
+		for coding := range m.coding.Items() {
+			var of codeMembers
+			of.read(coding)
+			c.coding(p, &of)
+		}
+		c.token(p, "", "", text(m.text))
+	case p.Contact:
+		c.token(p, text(m.system), contact(text(m.value)), "")
+	case m.value.Kind() == resource.String: // Identifier
+		c.identifier(p, m)
+	default:
+		c.coding(p, m)
+	}
+}
+
+func (c *collector) coding(p *program, m *codeMembers) {
+	if code := text(m.code); code != "" {
+		c.token(p, text(m.system), code, text(m.display))
+	} else {
+		c.token(p, "", "", text(m.display))
+	}
+}
+
+func (c *collector) identifier(p *program, m *codeMembers) {
+	value := text(m.value)
+	c.token(p, text(m.system), value, text(m.typ.Get("text")))
+	codings(m.typ, "", func(system, code string) {
+		c.index.Identifiers = unique(&c.seen, c.index.Identifiers, c.from.identifiers, Identifier{p.Name, system, code, value})
+	})
+}
+
+func (c *collector) token(p *program, system, code, words string) {
+	if system == "" && code == "" && words == "" {
+		return
+	}
+	c.index.Tokens = unique(&c.seen, c.index.Tokens, c.from.tokens, Token{p.Name, system, code, words})
+}
+
+func text(n resource.Node) string {
+	s, _ := n.Text()
+	return s
+}
+
+// contact is the value of a ContactPoint in the form in which it is compared: an address with "@" or "/" in lower case,
+// a number without what is put between its digits (FHIR R4 3.1.1.4.10 leaves this to the server).
+func contact(value string) string {
+	if strings.ContainsAny(value, "@/") {
+		return strings.ToLower(value)
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" ()-.\t\u00a0\u2011", r) {
+			return -1
+		}
+		return r
+	}, value)
 }
 
 // span is the time in a node: a date, dateTime or instant, a Period, or the outer bounds of a Timing. Not ok where
@@ -100,6 +205,29 @@ func (c *collector) refuse(n resource.Node, text string) {
 	}
 }
 
+// reference takes what a Reference, a canonical or uri, or a resource that stands there itself points to.
+func (c *collector) reference(p *program, n resource.Node) {
+	r := Reference{Param: p.Name}
+	switch n.Kind() {
+	case resource.String:
+		r.Target = normalTarget(text(n))
+	case resource.Object:
+		if typ := text(n.Get("resourceType")); typ != "" {
+			if id := text(n.Get("id")); id != "" && p.CanTarget(typ) {
+				r.Target = typ + "/" + id
+			}
+			break
+		}
+		r.Target = target(n)
+		if identifier := n.Get("identifier"); identifier.Exists() {
+			r.System, r.Value = text(identifier.Get("system")), text(identifier.Get("value"))
+		}
+	}
+	if r.Target != "" || r.Value != "" {
+		c.index.References = unique(&c.seen, c.index.References, c.from.references, r)
+	}
+}
+
 // target is what a Reference points to: "Type/id" if local, an absolute URL, or "" for anything else.
 func target(n resource.Node) string {
 	text, ok := n.Get("reference").Text()
@@ -109,38 +237,116 @@ func target(n resource.Node) string {
 	return normalTarget(text)
 }
 
+// normalTarget is a reference without a version of history, or "" if it is neither local nor an absolute URL.
 func normalTarget(reference string) string {
 	typ, id, local, ok := resource.Target(reference)
 	switch {
-	case !ok:
-		return ""
-	case local:
+	case ok && local:
 		return typ + "/" + id
+	case !ok && !absolute(reference):
+		return ""
 	}
-	end := len(reference)
-	for at := range reference {
-		if len(reference)-at > len(history) && reference[at:at+len(history)] == history {
-			end = at
-			break
-		}
+	if at := strings.Index(reference, history); at > 0 {
+		return reference[:at]
 	}
-	return reference[:end]
+	return reference
 }
 
 const history = "/_history/"
 
-// texts calls yield for every searchable string of a node: itself, or the parts of a HumanName or an Address (FHIR R4
-// 3.1.1.4.8).
-func texts(n resource.Node, yield func(string)) {
+// absolute reports whether a reference begins with a scheme (RFC 3986 3.1) and has no blanks.
+func absolute(reference string) bool {
+	scheme, rest, ok := strings.Cut(reference, ":")
+	if !ok || scheme == "" || rest == "" || strings.ContainsAny(reference, " \t\r\n") {
+		return false
+	}
+	for i := range len(scheme) {
+		c := scheme[i] | 0x20
+		if (c < 'a' || c > 'z') && (i == 0 || !strings.ContainsRune("0123456789+-.", rune(scheme[i]))) {
+			return false
+		}
+	}
+	return true
+}
+
+// texts takes every searchable string of a node: itself, or the parts of a HumanName or an Address (FHIR R4 3.1.1.4.8).
+func (c *collector) texts(p *program, n resource.Node) {
 	if text, ok := n.Text(); ok {
-		yield(text)
+		c.text(p, text)
 		return
 	}
-	for _, key := range [...]string{"text", "family", "given", "prefix", "suffix", "line", "city", "district", "state", "country", "postalCode"} {
-		for part := range n.Get(key).Items() {
-			if text, ok := part.Text(); ok {
-				yield(text)
+	for part := range n.Children() {
+		switch string(part.Name()) {
+		case "text", "family", "given", "prefix", "suffix", "line", "city", "district", "state", "country", "postalCode":
+			for one := range part.Items() {
+				if text, ok := one.Text(); ok {
+					c.text(p, text)
+				}
 			}
 		}
 	}
+}
+
+func (c *collector) text(p *program, value string) {
+	if p.Name != phonetic {
+		c.index.Texts = unique(&c.seen, c.index.Texts, c.from.texts, Text{p.Name, value})
+		return
+	}
+	for _, word := range strings.Fields(Fold(value)) {
+		if code := soundex(word); code != "" {
+			c.index.Texts = unique(&c.seen, c.index.Texts, c.from.texts, Text{p.Name, code})
+		}
+	}
+}
+
+// number is a decimal or an integer.
+func number(n resource.Node) (float64, bool) {
+	if n.Kind() != resource.Number {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(n.Raw()), 64)
+	return f, err == nil
+}
+
+const currencies = "urn:iso:std:iso:4217"
+
+// quantity is a Quantity, a Money, or a Range. With a comparator it reaches as far as that leaves open.
+func quantity(n resource.Node) (q Quantity, ok bool) {
+	low, high := n.Get("low"), n.Get("high")
+	if low.Exists() || high.Exists() {
+		q.Lo, q.Hi = math.Inf(-1), math.Inf(1)
+		for _, end := range [...]resource.Node{high, low} {
+			if end.Exists() {
+				q.System, q.Code, q.Unit = text(end.Get("system")), text(end.Get("code")), text(end.Get("unit"))
+			}
+		}
+		if f, ok := number(low.Get("value")); ok {
+			q.Lo = f
+		}
+		if f, ok := number(high.Get("value")); ok {
+			q.Hi = f
+		}
+		return q, q.Lo <= q.Hi
+	}
+	f, ok := number(n.Get("value"))
+	q.Lo, q.Hi = f, f
+	q.System, q.Code, q.Unit = text(n.Get("system")), text(n.Get("code")), text(n.Get("unit"))
+	if currency := text(n.Get("currency")); currency != "" {
+		q.System, q.Code = currencies, currency
+	}
+	switch text(n.Get("comparator")) {
+	case "<", "<=":
+		q.Lo = math.Inf(-1)
+	case ">", ">=":
+		q.Hi = math.Inf(1)
+	}
+	return q, ok
+}
+
+// position is where a Location is.
+func position(n resource.Node) (p Place, ok bool) {
+	var north, east bool
+	p.Latitude, north = number(n.Get("latitude"))
+	p.Longitude, east = number(n.Get("longitude"))
+	return p, north && east
 }

@@ -54,9 +54,18 @@ func (v *View) Search(q search.Query, allow func(subject string, f search.Facets
 
 // simple reports whether the tables of this store can answer a query.
 func simple(q search.Query) bool {
-	return len(q.Chains)+len(q.Includes)+len(q.Sort) == 0 && !slices.ContainsFunc(q.Clauses, func(c search.Clause) bool {
-		return c.Modifier != search.Plain || slices.ContainsFunc(c.References, func(v search.ReferenceValue) bool { return v.Target == "" })
-	})
+	return len(q.Chains)+len(q.Includes)+len(q.Sort)+len(q.Elements) == 0 && (q.Summary == "" || q.Summary == "count" || q.Summary == "false") &&
+		!slices.ContainsFunc(q.Clauses, func(c search.Clause) bool { return !simpleClause(c) })
+}
+
+func simpleClause(c search.Clause) bool {
+	switch c.Kind {
+	case search.ByToken, search.ByDate, search.ByText:
+		return c.Modifier == search.Plain && c.Param != "_lastUpdated"
+	case search.ByReference:
+		return c.Modifier == search.Plain && !slices.ContainsFunc(c.References, func(v search.ReferenceValue) bool { return v.Target == "" })
+	}
+	return false
 }
 
 func pageSize(q search.Query) int {
