@@ -3,8 +3,8 @@
 // compiled by fhir/path instead, which knows less and takes microseconds.
 //
 // Compile reads an expression into a Program, Of makes a Subject of a resource, and a Program is evaluated on the whole of
-// it or on one element. The engine is github.com/gofhir/fhirpath, which this package alone imports; units come from
-// fhir/unit.
+// it or on one element. The engine is github.com/gofhir/fhirpath, which this package alone imports; types come from
+// fhir/profile, units from fhir/unit.
 //
 // An expression may come from anybody. Limits bound its length and nesting, and every evaluation is metered: each
 // node of the expression, each value that it makes and each byte that it goes over is counted, before it is spent where

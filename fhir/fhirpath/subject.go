@@ -134,6 +134,7 @@ func (f Focus) context(m *meter) *eval.Context {
 	ctx.SetLimit("maxDepth", resource.Default.Depth)
 	ctx.SetLimit("maxCollectionSize", maxItems)
 	ctx.SetContext(context.Background())
+	ctx.SetModel(model{})
 	ctx.SetPath(f.path)
 	return ctx
 }

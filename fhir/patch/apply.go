@@ -42,7 +42,7 @@ func (t *tree) find(p pointer, what string) (*value, *Error) {
 	v := t.root
 	for _, token := range p {
 		if !t.meter.spend(1 + len(v.kids)/8) {
-			return nil, tooMuch.again()
+			return nil, tooMuch()
 		}
 		i := v.place(token)
 		if i < 0 {
@@ -62,12 +62,17 @@ func (t *tree) open(p pointer) (*value, *Error) {
 	if v.kind != object && v.kind != array {
 		return nil, nowhere("path")
 	}
-	for at, i := t.root, 0; ; i++ {
+	t.mark(p[:len(p)-1])
+	return v, nil
+}
+
+// mark says that what a pointer leads to changes, and with it all that it is in.
+func (t *tree) mark(p pointer) {
+	at := t.root
+	at.changed = true
+	for _, token := range p {
+		at = at.kids[at.place(token)]
 		at.changed = true
-		if i == len(p)-1 {
-			return v, nil
-		}
-		at = at.kids[at.place(p[i])]
 	}
 }
 
@@ -75,7 +80,7 @@ func (t *tree) open(p pointer) (*value, *Error) {
 func (t *tree) own(v *value, p pointer) (*value, *Error) {
 	count, height := v.measure(t.meter.values)
 	if !t.meter.make(count) || len(p)+height > 2*resource.Default.Depth {
-		return nil, tooMuch.again()
+		return nil, tooMuch()
 	}
 	return v.copy(), nil
 }
@@ -111,7 +116,7 @@ func (t *tree) put(p pointer, v *value) *Error {
 		return whole(Inapplicable, "not-found", "path names no place in its array: an index from 0 to the length, or - for the end.")
 	}
 	if !t.meter.spend(len(into.kids) / 8) {
-		return tooMuch.again()
+		return tooMuch()
 	}
 	into.insert(i, v)
 	return nil
@@ -129,7 +134,7 @@ func (t *tree) remove(p pointer) (*value, *Error) {
 		return nil, err
 	}
 	if !t.meter.spend(len(from.kids) / 8) {
-		return nil, tooMuch.again()
+		return nil, tooMuch()
 	}
 	return from.remove(from.place(p[len(p)-1])), nil
 }
@@ -164,7 +169,7 @@ func (t *tree) move(from, to pointer) *Error {
 	}
 	count, height := v.measure(t.meter.work)
 	if !t.meter.spend(count) || len(to)+height > 2*resource.Default.Depth {
-		return tooMuch.again()
+		return tooMuch()
 	}
 	if v, err = t.remove(from); err != nil {
 		return err
@@ -180,12 +185,10 @@ func (t *tree) test(p pointer, want *value) *Error {
 	count, _ := v.measure(t.meter.work)
 	others, _ := want.measure(t.meter.work)
 	if !t.meter.spend(count + others) {
-		return tooMuch.again()
+		return tooMuch()
 	}
 	if !equal(v, want) {
 		return whole(Untrue, "business-rule", "The test does not hold: the resource has another value there.")
 	}
 	return nil
 }
-
-func (e Error) again() *Error { return &e }

@@ -1,5 +1,5 @@
-// Package patch changes one resource by what a client asks for: JSON applies a JSON Patch (RFC 6902) to the bytes
-// of a resource.
+// Package patch changes one resource by what a client asks for: JSON applies a JSON Patch (RFC 6902), FHIRPath a FHIRPath
+// Patch (FHIR R4, fhirpatch.html), to the bytes of a resource.
 //
 // A patch is applied as a whole or not at all. What it does not touch stays byte for byte as it was: numbers keep
 // their digits, members their order, white space its place. What comes out parses with resource.Parse under its default
@@ -43,7 +43,7 @@ const (
 // logged.
 type Error struct {
 	Reason     Reason
-	Code       string // an OperationOutcome.issue.code: structure, invalid, required, value, not-found, business-rule, too-long, too-costly
+	Code       string // an OperationOutcome.issue.code: structure, invalid, required, value, not-found, multiple-matches, business-rule, processing, too-long, too-costly
 	Operation  int    // which operation, from 0; -1 where it is not one alone
 	Expression string // the element that is meant, as a FHIRPath into the patch or, for Unfit, into what would come out; may be ""
 	Text       string // what is wrong and what to change, one or two sentences

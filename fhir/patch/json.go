@@ -66,7 +66,9 @@ func (m *meter) spend(n int) bool {
 	return m.work >= 0
 }
 
-var tooMuch = Error{Reason: Costly, Code: "too-costly", Operation: -1, Text: "This patch copies, moves or compares too much. Send several smaller ones, or the whole resource."}
+func tooMuch() *Error {
+	return whole(Costly, "too-costly", "This patch copies, moves or compares too much. Send several smaller ones, or the whole resource.")
+}
 
 // operation is one object of a JSON Patch document.
 type operation struct {
