@@ -65,11 +65,20 @@ var scenarios = []scenario{
 	{"stop", "from the patient's stop to refusal at every hospital", false, stop},
 	{"verify", "verification of a real proof bundle, in process", false, verify},
 	{"read", "reads, each decided, logged durably and decrypted", false, read},
-	{"search", "searches by patient and category", false, search},
+	{"search", "searches by patient and code", false, search},
+	{"page", "pages of up to 50 results by patient and category", false, page},
 	{"write", "creates, each durable and logged", false, write},
+	{"update", "updates, each durable and logged", false, update},
 	{"transaction", "resources stored by transaction bundles", false, transaction},
+	{"import", "resources stored by NDJSON imports", false, importing},
 	{"ledger", "disk that the ledger takes for each sealed event", false, ledger},
 }
+
+// FHIR is the name of the scenarios that are about the FHIR server, together.
+// With it each figure says what the hospital's processor time went to.
+const FHIR = "fhir"
+
+var fhirScenarios = []string{"read", "search", "page", "write", "update", "transaction", "import"}
 
 // Names returns the scenarios, each with what it measures.
 func Names() (names []string, about map[string]string) {
@@ -84,8 +93,8 @@ func Names() (names []string, about map[string]string) {
 func (o Options) Validate() error {
 	names, _ := Names()
 	for _, s := range o.Scenarios {
-		if !slices.Contains(names, s) {
-			return fmt.Errorf("there is no scenario %q; there are %s", s, strings.Join(names, ", "))
+		if !slices.Contains(names, s) && s != FHIR {
+			return fmt.Errorf("there is no scenario %q; there are %s and %s", s, strings.Join(names, ", "), FHIR)
 		}
 	}
 	if o.Seconds < 1 || o.Seconds > MaxSeconds {
@@ -109,6 +118,12 @@ type runner struct {
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
+	}
+	if slices.Contains(o.Scenarios, FHIR) {
+		o.Scenarios = append(o.Scenarios, fhirScenarios...)
+		if o.Profile == "" {
+			o.Profile = filepath.Join(o.Dir, "profiles")
+		}
 	}
 	began := time.Now()
 	r := &runner{Options: o, report: Report{
@@ -179,6 +194,8 @@ func (r *runner) programStart(ctx context.Context) (float64, error) {
 // write a processor profile of its whole run to a file.
 const ProfileVariable = "CAIRN_CPUPROFILE"
 
+func (r *runner) profileOf(name string) string { return filepath.Join(r.Profile, name+".pprof") }
+
 // profiled runs f while the first hospital writes a profile, if profiles are
 // wanted: the hospital is started anew for it, and again afterwards.
 func (r *runner) profiled(ctx context.Context, name string, f func() error) error {
@@ -188,7 +205,7 @@ func (r *runner) profiled(ctx context.Context, name string, f func() error) erro
 	if err := os.MkdirAll(r.Profile, 0o750); err != nil {
 		return fmt.Errorf("making the folder for profiles: %w", err)
 	}
-	if err := os.Setenv(ProfileVariable, filepath.Join(r.Profile, name+".pprof")); err != nil {
+	if err := os.Setenv(ProfileVariable, r.profileOf(name)); err != nil {
 		return err
 	}
 	if err := r.site.restart(ctx, r.site.first()); err != nil {

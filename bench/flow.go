@@ -13,13 +13,14 @@ import (
 type flow struct {
 	scenario, name, unit string
 	target               float64
-	limit                func(l Limits, clients int) (limit float64, of string)
-	who                  *identity.B2B                    // whom the EHR vouches for, if anyone
-	requests             func(token string) []ready       // built once
-	status               int                              // of every answer
-	check                func(body []byte) error          // may be nil
-	note                 func(tally tally) string         // may be nil
-	entries              func(t tally, warm tally) uint64 // that the log must have grown by at least; nil: one for each operation
+	limit                func(l Limits, clients int) (limit float64, of string) // may be nil
+	who                  *identity.B2B                                          // whom the EHR vouches for, if anyone
+	requests             func(token string) []ready                             // built once
+	fresh                func(token string) func() ready                        // instead of requests: makes each when it is sent
+	status               int                                                    // of every answer
+	check                func(body []byte) error                                // may be nil
+	note                 func(tally tally) string                               // may be nil
+	entries              func(t tally, warm tally) uint64                       // that the log must have grown by at least; nil: one for each operation
 }
 
 // ready is a request that only needs to be sent, and how many things it does.
@@ -31,7 +32,12 @@ type ready struct {
 // measure drives the flow, first as fast as it goes, then at half that rate for
 // the latency.
 func (r *runner) measure(ctx context.Context, f flow) error {
-	return r.profiled(ctx, f.scenario, func() error { return r.drive(ctx, f) })
+	if err := r.profiled(ctx, f.scenario, func() error { return r.drive(ctx, f) }); err != nil || r.Profile == "" {
+		return err
+	}
+	list, err := divided(r.profileOf(f.scenario))
+	r.report.Figures[len(r.report.Figures)-1].Purposes = list
+	return err
 }
 
 func (r *runner) drive(ctx context.Context, f flow) (err error) {
@@ -45,12 +51,12 @@ func (r *runner) drive(ctx context.Context, f flow) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, hangUp(all)) }()
-	requests := f.requests(token)
-	if len(requests) == 0 {
-		return errors.New("there is nothing to ask for")
+	next, err := f.next(token)
+	if err != nil {
+		return err
 	}
 	do := func(client int, n uint64) (int, error) {
-		q := requests[scatter(n, len(requests))]
+		q := next(n)
 		body, err := all[client].expect(f.status, q.bytes)
 		if err == nil && f.check != nil {
 			err = f.check(body)
@@ -85,7 +91,10 @@ func (r *runner) drive(ctx context.Context, f flow) (err error) {
 	if err != nil {
 		return err
 	}
-	figure := more(f.scenario, f.name, t.rate(), f.unit, f.target).of(f.limit(r.report.Limits, r.Clients))
+	figure := more(f.scenario, f.name, t.rate(), f.unit, f.target)
+	if f.limit != nil {
+		figure = figure.of(f.limit(r.report.Limits, r.Clients))
+	}
 	figure.Median, figure.Share, figure.Latency = median(t.perSecond), share, &Latency{half, quantiles(times)}
 	figure.Cost = share.Hospital / t.rate() * 1e6
 	if f.note != nil {
@@ -93,6 +102,19 @@ func (r *runner) drive(ctx context.Context, f flow) (err error) {
 	}
 	r.add(figure)
 	return nil
+}
+
+// next returns what gives the n-th request.
+func (f flow) next(token string) (func(n uint64) ready, error) {
+	if f.fresh != nil {
+		one := f.fresh(token)
+		return func(uint64) ready { return one() }, nil
+	}
+	requests := f.requests(token)
+	if len(requests) == 0 {
+		return nil, errors.New("there is nothing to ask for")
+	}
+	return func(n uint64) ready { return requests[scatter(n, len(requests))] }, nil
 }
 
 // logged fails unless the log has an entry for everything that was answered.

@@ -12,7 +12,7 @@ func read(ctx context.Context, r *runner) error {
 		return err
 	}
 	return r.measure(ctx, flow{
-		scenario: "read", name: "reads", unit: "/s", target: 4000, limit: groups, who: &physician, status: http.StatusOK,
+		scenario: "read", name: "reads", unit: "/s", target: 5000, limit: groups, who: &physician, status: http.StatusOK,
 		requests: func(token string) (out []ready) {
 			for _, record := range r.site.reads {
 				out = append(out, ready{request(http.MethodGet, r.site.first().URL, "/fhir/"+record, token, "", nil), 1})

@@ -26,6 +26,8 @@ type Figure struct {
 	Share   *Share     `json:"processor,omitempty"`
 	Cost    float64    `json:"processor_us_each,omitempty"` // of the hospital, for each thing done: it varies less than the rate when others use the machine
 	Note    string     `json:"note,omitempty"`
+
+	Purposes []Purpose `json:"purposes,omitempty"` // of the hospital's processor time, where a profile was made
 }
 
 // Latency is how long operations took that were started at a fixed rate,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type site struct {
 	patients []string // of the first hospital: those that stock loaded
 	reads    []string // "Observation/ID" of theirs
 	bodies   [][]byte // Observations of theirs, as an EHR would send them anew
+	searches []string // for the results that one of them has under the code of one of those
 }
 
 // found founds four hospitals, starts them, and loads the patients of `cairn
@@ -224,9 +226,22 @@ func (s *site) take(bundle, answer []byte) error {
 			}
 			s.reads = append(s.reads, stored[full])
 			s.bodies = append(s.bodies, resource.Rewrite(doc, func(ref string) (string, bool) { to, ok := stored[ref]; return to, ok }))
+			s.searches = append(s.searches, searchLike(doc, stored))
 		}
 	}
 	return nil
+}
+
+// searchLike returns the search for a patient's results that finds this one.
+func searchLike(doc *resource.Doc, stored map[string]string) string {
+	coding := doc.Root().Get("code").Get("coding").At(0)
+	system, _ := coding.Get("system").Text()
+	code, _ := coding.Get("code").Text()
+	subject, _ := doc.Root().Get("subject").Get("reference").Text()
+	if to, ok := stored[subject]; ok {
+		subject = to
+	}
+	return "/fhir/Observation?patient=" + strings.TrimPrefix(subject, "Patient/") + "&code=" + url.QueryEscape(system+"|"+code)
 }
 
 // bundleNodes is how many JSON nodes a transaction bundle may have.

@@ -96,6 +96,9 @@ func (f Figure) detail(w io.Writer) {
 	if f.Cost > 0 {
 		parts = append(parts, fmt.Sprintf("processor time of the hospital: %s us for each", number(f.Cost)))
 	}
+	if len(f.Purposes) > 0 {
+		parts = append(parts, purposeWords(f.Purposes))
+	}
 	if f.Note != "" {
 		parts = append(parts, f.Note)
 	}

@@ -41,7 +41,7 @@ func transaction(ctx context.Context, r *runner) error {
 	}
 	each, size := float64(resources)/float64(len(bundles)), float64(bytes)/float64(resources)
 	return r.measure(ctx, flow{
-		scenario: "transaction", name: "resources", unit: "/s", target: 3000, status: http.StatusOK,
+		scenario: "transaction", name: "resources", unit: "/s", target: 4000, status: http.StatusOK,
 		requests: func(token string) (out []ready) {
 			for _, b := range bundles {
 				out = append(out, ready{request(http.MethodPost, r.site.first().URL, "/fhir", token, fhirJSON, b.bytes), b.does})

@@ -17,7 +17,7 @@ func write(ctx context.Context, r *runner) error {
 		bytes += len(b)
 	}
 	return r.measure(ctx, flow{
-		scenario: "write", name: "creates", unit: "/s", target: 1000, limit: groups, status: http.StatusCreated,
+		scenario: "write", name: "creates", unit: "/s", target: 1200, limit: groups, status: http.StatusCreated,
 		requests: func(token string) (out []ready) {
 			for _, body := range r.site.bodies {
 				out = append(out, ready{request(http.MethodPost, r.site.first().URL, "/fhir/Observation", token, fhirJSON, body), 1})

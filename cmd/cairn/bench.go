@@ -27,6 +27,7 @@ func (benchCommand) Help() string {
 	for _, name := range names {
 		fmt.Fprintf(&out, "\n  %-12s %s", name, about[name])
 	}
+	fmt.Fprintf(&out, "\n\n  %-12s all of these that are about the FHIR server, each with what its processor time went to", bench.FHIR)
 	out.WriteString("\n\nEnds with 0 also when a target is missed. docs/performance.md explains the figures.")
 	return out.String()
 }
