@@ -33,6 +33,7 @@ import (
 	"cairn/node/peer"
 	"cairn/node/record"
 	"cairn/node/store"
+	"cairn/node/term"
 	"cairn/node/vault"
 	"cairn/node/witness"
 	"cairn/proof"
@@ -52,6 +53,7 @@ type Node struct {
 	Patients *patient.Desk
 	Exchange *exchange.Desk
 	Bundles  *bundle.Desk
+	Terms    *term.Desk
 	Witness  *witness.Witness
 	Evidence *evidence.Log
 	Chain    *chain.Chain
@@ -205,6 +207,7 @@ func (n *Node) openDesks(context.Context) (err error) {
 	if n.Witness, err = witness.New(home, n.Trust, n.Chain, n.ring.Cosign(), client); err != nil {
 		return err
 	}
+	n.Terms = term.New(n.gate, n.vault, n.store)
 	n.Bundles = bundle.New(home, n.Trust, n.Records, n.journal, n.Evidence, n.store, n.Chain, n.beat, n.Witness)
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"cairn/node/fault"
 	"cairn/node/identity"
 	"cairn/node/record"
+	"cairn/node/term"
 )
 
 // Server answers FHIR requests below /fhir.
@@ -29,6 +30,7 @@ type Server struct {
 	Records  *record.Desk
 	Exchange *exchange.Desk
 	Bundles  *bundle.Desk
+	Terms    *term.Desk
 	Root     string // this node's root URL; the service base is Root + "/fhir"
 	Software string // version, for the CapabilityStatement
 

@@ -20,8 +20,17 @@ type operation struct {
 // operationBase names the operations that are Cairn's own.
 const operationBase = "urn:cairn:operation:"
 
+// fhirOperation begins the canonical URLs of the operations of R4.
+const fhirOperation = "http://hl7.org/fhir/OperationDefinition/"
+
 // operations are all of them, by name.
 var operations = []operation{
+	{"expand", fhirOperation + "ValueSet-expand", onType | onInstance, []string{"ValueSet"}, false, (*Server).expand},
+	{"validate-code", fhirOperation + "ValueSet-validate-code", onType | onInstance, []string{"ValueSet"}, false, (*Server).validateInSet},
+	{"validate-code", fhirOperation + "CodeSystem-validate-code", onType | onInstance, []string{"CodeSystem"}, false, (*Server).validateInSystem},
+	{"lookup", fhirOperation + "CodeSystem-lookup", onType, []string{"CodeSystem"}, false, (*Server).lookup},
+	{"subsumes", fhirOperation + "CodeSystem-subsumes", onType | onInstance, []string{"CodeSystem"}, false, (*Server).subsumes},
+	{"import", operationBase + "import", onSystem, nil, true, (*Server).importLines},
 	{"evidence", operationBase + "evidence", onVersion, nil, false, (*Server).evidence},
 	{"gather", operationBase + "gather", onInstance, []string{"Patient"}, false, (*Server).gather},
 }

@@ -17,6 +17,7 @@ type commands struct {
 	Verify   verifyCommand   `cmd:"" help:"Check a proof bundle, without any network."`
 	Evidence evidenceCommand `cmd:"" help:"Get the proof bundle of an event or a record version."`
 	Scrub    scrubCommand    `cmd:"" help:"Re-read and re-hash everything a node keeps; name what was altered."`
+	Import   importCommand   `cmd:"" help:"Import a folder of FHIR bundles or NDJSON into a running node."`
 	Export   exportCommand   `cmd:"" help:"Write out the ledger as a node holds it."`
 	Bench    benchCommand    `cmd:"" help:"Measure this machine, on a consortium of its own."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -2,9 +2,11 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -62,12 +64,19 @@ func (d *Desk) Import(ctx context.Context, actor identity.Actor, key string, bod
 	}
 	for range tries {
 		again, err := d.importLines(ctx, actor, in, key, id)
+		if errors.Is(err, errRepeated) {
+			before, _, err := d.before(ctx, id)
+			return before, err
+		}
 		if err != nil || !again {
 			return in.answer(), err
 		}
 	}
 	return Imported{}, contention()
 }
+
+// errRepeated: the same import was carried out while this one was prepared.
+var errRepeated = errors.New("the same import was carried out meanwhile")
 
 // before returns the answer of an earlier import, if there was one.
 func (d *Desk) before(ctx context.Context, id [32]byte) (out Imported, done bool, err error) {
@@ -185,6 +194,9 @@ func (d *Desk) importLines(ctx context.Context, actor identity.Actor, in *lines,
 	}
 	accepted := in.accepted()
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		if before, err := tx.WasDone(id); err != nil || before != nil {
+			return cmp.Or(err, errRepeated)
+		}
 		for i, w := range drafts {
 			if w == nil || in.faults[i] != nil {
 				continue
