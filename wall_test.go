@@ -67,7 +67,7 @@ var only = []struct {
 	{"github.com/cometbft/", []string{"node/chain"}, "consensus can be replaced in one room"},
 	{"modernc.org/sqlite", []string{"node/store", "demo", "test"}, "one room speaks SQL; the demo's attacker brings a driver of his own"},
 	{"database/sql", []string{"node/store", "demo", "test"}, "as above"},
-	{"github.com/jackc/", []string{"node/store", "test/postgres"}, "one room speaks SQL; the tests' server makes schemas by itself"},
+	{"github.com/jackc/", []string{"node/store", "demo", "test/postgres"}, "one room speaks SQL; the demo's attacker and the tests' server bring their own"},
 	{"gocloud.dev/", []string{"node/keys"}, "one room meets the KMS"},
 	{"github.com/gofhir/fhirpath", []string{"fhir/fhirpath"}, "one room meters the FHIRPath engine, which has no limits of its own"},
 	{"github.com/antlr4-go/", []string{"fhir/fhirpath"}, "the engine's parser"},

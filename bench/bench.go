@@ -38,6 +38,7 @@ type Options struct {
 	Seconds   int      // span of a measurement, 1 to MaxSeconds
 	Clients   int      // at once, 1 to MaxClients
 	Records   string   // folder of transaction bundles for the scenario transaction; "" for synthetic patients
+	Store     string   // postgres://...: database of the hospital that takes the load; "" for a file
 	Profile   string   // folder for processor profiles of the loaded hospital; "" for none
 	Progress  io.Writer
 }

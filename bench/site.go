@@ -40,7 +40,7 @@ type site struct {
 // found founds four hospitals, starts them, and loads the patients of `cairn
 // demo`.
 func found(ctx context.Context, o Options) (*site, error) {
-	c, err := demo.Found(demo.Options{Binary: o.Binary, Dir: filepath.Join(o.Dir, "hospitals")})
+	c, err := demo.Found(demo.Options{Binary: o.Binary, Dir: filepath.Join(o.Dir, "hospitals"), Store: o.Store})
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ type Options struct {
 	Dir      string // where the hospitals' directories go
 	HTTPPort int    // of the first hospital, the others follow; 0 for free ports
 	P2PPort  int    // likewise
+	Store    string // postgres://...: the first hospital's database, instead of a file
 }
 
 // Found makes the directories of four hospitals that do not run yet.
@@ -69,7 +70,11 @@ func Found(o Options) (*Consortium, error) {
 		if err != nil {
 			return nil, err
 		}
-		founders = append(founders, node.Founder{ID: n.id, Name: n.name, Dir: filepath.Join(o.Dir, n.id), Listen: listen, P2P: p2p})
+		f := node.Founder{ID: n.id, Name: n.name, Dir: filepath.Join(o.Dir, n.id), Listen: listen, P2P: p2p}
+		if i == 0 {
+			f.Store = o.Store
+		}
+		founders = append(founders, f)
 	}
 	if err := node.Found("demo", founders); err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"cairn/node"
 	"cairn/proof"
 )
 
@@ -143,7 +144,11 @@ func (k *check) tamper() (string, error) {
 			break
 		}
 	}
-	if err := EditRow(filepath.Join(h.Dir, "data", "store"), victim); err != nil {
+	cfg, err := node.ReadConfig(h.Config)
+	if err == nil {
+		err = EditRow(k.ctx, cfg, victim)
+	}
+	if err != nil {
 		return "", err
 	}
 	text, code, err := k.run("scrub", "--config", h.Config)

@@ -19,6 +19,7 @@ import (
 	"cairn/ledger/member"
 	"cairn/node/fault"
 	"cairn/node/identity"
+	"cairn/node/store"
 )
 
 // Config is one node's configuration file, TOML. Unknown keys are errors.
@@ -28,6 +29,7 @@ type Config struct {
 	Member    string `toml:"member" comment:"this hospital's id in the member book"`
 	Genesis   string `toml:"genesis" comment:"the consortium's founding file, the same at every hospital"`
 	Data      string `toml:"data" comment:"where records, log and ledger are kept"`
+	Store     string `toml:"store,omitempty" comment:"postgres://...: keep records in this PostgreSQL database instead of in data"`
 	Keys      string `toml:"keys" comment:"where this hospital's private keys are kept"`
 	Listen    string `toml:"listen" comment:"address of the FHIR endpoint and the portal"`
 	URL       string `toml:"url" comment:"the same as others reach it, as it stands in the member book"`
@@ -148,6 +150,10 @@ func (c Config) problems() []problem {
 	need("p2p", c.P2P, hostPort(c.P2P), "%q is not host:port", c.P2P)
 	add(c.P2P == "" || c.P2P != c.Listen, "p2p", "%q is what listen says already", c.P2P)
 	need("url", c.URL, rootURL(c.URL), "%q is not http(s)://host[:port]", c.URL)
+	if c.Store != "" {
+		err := store.CheckURL(c.Store)
+		add(err == nil, "store", "%s", storeText(err))
+	}
 	add((c.TLSCert == "") == (c.TLSKey == ""), "tls_cert", "goes together with tls_key")
 	add(!hostPort(c.Listen) || c.TLSCert != "" || loopback(c.Listen), "listen",
 		"%q is reachable from other machines, so tls_cert and tls_key are needed", c.Listen)
@@ -161,6 +167,16 @@ func (c Config) problems() []problem {
 		need(key+"address", p.Address, hostPort(p.Address), "%q is not host:port", p.Address)
 	}
 	return append(out, c.clientProblems()...)
+}
+
+// storeText says what is wrong with the address of a database, without it: it
+// may hold a password.
+func storeText(err error) string {
+	f := fault.As(err)
+	if f == nil {
+		return ""
+	}
+	return strings.TrimSuffix(strings.ToLower(f.Text[:1])+f.Text[1:], ".") + ": " + f.Hint
 }
 
 // clientProblems returns what is wrong with the registered software.
@@ -231,6 +247,15 @@ func (c Config) Belongs(g machine.Genesis) error {
 		}
 	}
 	return nil
+}
+
+// Masked returns the configuration without the secrets that may stand in it, to
+// be shown.
+func (c Config) Masked() Config {
+	if c.Store != "" {
+		c.Store = store.MaskURL(c.Store)
+	}
+	return c
 }
 
 // Encode returns the configuration as a commented TOML file.

@@ -31,6 +31,7 @@ type Founder struct {
 	Dir      string // its directory: configuration, keys, data
 	Listen   string // host:port of the FHIR endpoint, on this machine only
 	P2P      string // host:port for the other nodes
+	Store    string // postgres://...: its database, if its records are not to be kept in Dir
 	URL      string // how others reach the FHIR endpoint's host; "" for http at Listen
 }
 
@@ -207,7 +208,7 @@ func (f Founder) write(g machine.Genesis, others []PeerConfig) error {
 		return err
 	}
 	cfg := Config{
-		Member: f.ID, Genesis: "genesis.json", Data: "data", Keys: "keys", Listen: f.Listen, URL: root, P2P: f.P2P,
+		Member: f.ID, Genesis: "genesis.json", Data: "data", Store: f.Store, Keys: "keys", Listen: f.Listen, URL: root, P2P: f.P2P,
 		KMS: "file:kek.key", ReserveMB: 256, LogLevel: "info", Peers: others,
 	}
 	ehr := filepath.Join(f.Dir, "keys", "ehr.pem")

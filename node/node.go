@@ -96,7 +96,7 @@ func (n *Node) openCellar(ctx context.Context) (err error) {
 	if n.ring, err = keys.Open(ctx, n.Config.Keys, n.Config.KMS); err != nil {
 		return err
 	}
-	n.store, err = store.Open(filepath.Join(n.Config.Data, "store"), store.Options{ReserveBytes: n.Config.ReserveMB << 20})
+	n.store, err = store.Open(filepath.Join(n.Config.Data, "store"), store.Options{ReserveBytes: n.Config.ReserveMB << 20, URL: n.Config.Store})
 	if err != nil {
 		return err
 	}

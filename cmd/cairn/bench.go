@@ -16,6 +16,7 @@ type benchCommand struct {
 	JSON     string   `name:"json" placeholder:"FILE" help:"Also write the report here, for machines."`
 	Dir      string   `placeholder:"DIR" help:"Put the hospitals' directories here, on the disk to be measured (default: a temporary directory, removed at the end)."`
 	Records  string   `placeholder:"DIR" help:"Send the FHIR transaction bundles of DIR in the scenario transaction."`
+	Store    string   `placeholder:"URL" help:"Keep the records of the hospital that takes the load in this empty PostgreSQL database, postgres://..., instead of in a file."`
 	Profile  string   `hidden:"" placeholder:"DIR" help:"Write processor profiles of the hospital under load to DIR."`
 }
 
@@ -44,7 +45,7 @@ func (c benchCommand) Run(e *env) (err error) {
 	defer remove()
 	options := bench.Options{
 		Binary: binary, Version: release, Dir: dir, Scenarios: c.Scenario, Seconds: c.Seconds, Clients: c.Clients,
-		Records: c.Records, Profile: c.Profile, Progress: e.err,
+		Records: c.Records, Profile: c.Profile, Store: c.Store, Progress: e.err,
 	}
 	if err := options.Validate(); err != nil {
 		return fault.New(fault.Invalid, "bench", err.Error()).WithHint("`cairn bench --help` lists what can be measured")

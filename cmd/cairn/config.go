@@ -30,6 +30,7 @@ in and paths as they are used.
   member       this hospital's id in the member book
   genesis      the consortium's founding file (default genesis.json)
   data         where records, log and ledger are kept (default data)
+  store        postgres://...: keep records and log in this PostgreSQL database instead
   keys         where the private keys are kept (default keys)
   listen       host:port of the FHIR endpoint and the portal
   url          the same as others reach it: http(s)://host[:port]
@@ -55,7 +56,7 @@ func (c configCheckCommand) Run(e *env) error {
 	if err := readable(e, cfg); err != nil {
 		return err
 	}
-	text, err := cfg.Encode()
+	text, err := cfg.Masked().Encode()
 	if err != nil {
 		return err
 	}

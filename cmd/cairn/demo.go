@@ -17,6 +17,7 @@ type demoCommand struct {
 	Patients int    `default:"8" help:"How many synthetic patients to load."`
 	Seed     uint64 `default:"1" help:"Seed of the synthetic patients; the same seed gives the same patients."`
 	Port     int    `default:"8101" help:"Port of the first hospital's FHIR endpoint; the others follow. The nodes' own ports are 100 higher."`
+	Store    string `placeholder:"URL" help:"Keep the first hospital's records in this empty PostgreSQL database, postgres://..., instead of in a file."`
 	Dir      string `placeholder:"DIR" help:"Keep the hospitals' directories here (default: a temporary directory, removed at the end)."`
 }
 
@@ -54,7 +55,7 @@ func (c demoCommand) Run(e *env) (err error) {
 	if err != nil {
 		return fmt.Errorf("finding this program: %w", err)
 	}
-	options := demo.Options{Binary: binary, Dir: dir, HTTPPort: c.Port, P2PPort: c.Port + p2pDistance}
+	options := demo.Options{Binary: binary, Dir: dir, HTTPPort: c.Port, P2PPort: c.Port + p2pDistance, Store: c.Store}
 	if c.Check {
 		options.HTTPPort, options.P2PPort = 0, 0
 	}

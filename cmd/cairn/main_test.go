@@ -287,7 +287,7 @@ func storeRecord(ts *testscript.TestScript, _ bool, args []string) {
 func editRow(ts *testscript.TestScript, _ bool, args []string) {
 	cfg, err := node.ReadConfig(ts.MkAbs(args[0]))
 	ts.Check(err)
-	ts.Check(demo.EditRow(filepath.Join(cfg.Data, "store"), args[1]))
+	ts.Check(demo.EditRow(context.Background(), cfg, args[1]))
 }
 
 // readable CONFIG RECORD: the hospital's EHR can read the record; with !, it

@@ -32,7 +32,7 @@ func (c scrubCommand) Run(e *env) error {
 	}
 	show := &progress{e: e, last: time.Now()}
 	n, err := node.Open(e.ctx, cfg, slog.New(slog.DiscardHandler))
-	if fault.Is(err, fault.Busy) {
+	if f := fault.As(err); f != nil && f.Code == "store.in-use" {
 		return c.remote(e, cfg, show)
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -46,7 +47,8 @@ type server struct {
 func parseServer(address string) (server, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return server{}, fault.New(fault.Invalid, "store.url", "The address of the database is not postgres://....")
+		return server{}, fault.New(fault.Invalid, "store.url", "The address of the database is not postgres://....").
+			WithHint("Write postgres://user@host:port/database, or leave it out for a file.")
 	}
 	q := u.Query()
 	s := server{unsafe: q.Get("fsync") == "off"}
@@ -56,10 +58,37 @@ func parseServer(address string) (server, error) {
 		return server{}, fault.New(fault.Invalid, "store.url", "The address of the database cannot be read.").
 			WithHint("It has the form postgres://user@host:port/database?sslmode=verify-full; the password can stand in ~/.pgpass.")
 	}
+	if err := encrypted(s.config); err != nil {
+		return server{}, err
+	}
 	if s.config.ConnectTimeout == 0 {
 		s.config.ConnectTimeout = 5 * time.Second
 	}
 	return s, nil
+}
+
+// encrypted refuses a connection that leaves this machine unless it is
+// encrypted and the server shows who it is.
+func encrypted(cfg *pgconn.Config) error {
+	ways := []*pgconn.FallbackConfig{{Host: cfg.Host, TLSConfig: cfg.TLSConfig}}
+	for _, way := range append(ways, cfg.Fallbacks...) {
+		ip := net.ParseIP(way.Host)
+		if strings.HasPrefix(way.Host, "/") || way.Host == "localhost" || ip != nil && ip.IsLoopback() {
+			continue
+		}
+		if t := way.TLSConfig; t == nil || t.InsecureSkipVerify && t.VerifyPeerCertificate == nil && t.VerifyConnection == nil {
+			return fault.New(fault.Invalid, "store.plain", "The database is on another machine, and the connection to it would not be safe.").
+				WithHint("Add sslmode=verify-full to its address, and sslrootcert=FILE for an authority of your own.")
+		}
+	}
+	return nil
+}
+
+// CheckURL says what is wrong with the address of a database, as a fault that
+// does not repeat it. It looks at no network.
+func CheckURL(address string) error {
+	_, err := parseServer(address)
+	return err
 }
 
 // MaskURL returns the address of a database without its password.
@@ -100,9 +129,9 @@ func (s server) dial(settings map[string]string) (*conn, error) {
 	return &conn{session: &elephant{wire: wire{raw: taken.Conn, front: taken.Frontend, known: map[string]*prepared{}}}}, nil
 }
 
-// openServer reaches the server and looks whether it is fit.
-func (s *Store) openServer(_ string, o Options) (base, error) {
-	to, err := parseServer(o.URL)
+// serverBase is a database on a server, which it reaches to see that it is fit.
+func serverBase(address string) (base, error) {
+	to, err := parseServer(address)
 	if err != nil {
 		return base{}, err
 	}

@@ -57,7 +57,7 @@ type Options struct {
 
 // Store is an open store. Its methods may be called from any goroutine.
 type Store struct {
-	dir     string   // "" without files of its own
+	dir     string
 	lock    *os.File // of dir
 	writer  *writer
 	readers *pool
@@ -68,7 +68,8 @@ type Store struct {
 }
 
 // Open opens the store in dir, making dir and the database if they are missing
-// and bringing an older schema up to date. With Options.URL dir is not used.
+// and bringing an older schema up to date. With Options.URL only the lock is in
+// dir.
 //
 // It fails with fault.Busy when another process has the directory open
 // (store.in-use) or the database server does not answer (store.away), with
@@ -78,19 +79,36 @@ type Store struct {
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{closing: make(chan struct{})}
-	open := s.openFile
-	if o.URL != "" {
-		open = s.openServer
-	}
-	base, err := open(dir, o)
-	if err == nil {
-		err = s.connect(base, o)
-	}
-	if err != nil {
+	if err := s.open(dir, o); err != nil {
 		_ = s.disconnect() // the first error is the one to tell
 		return nil, err
 	}
 	return s, nil
+}
+
+// open locks the directory and connects.
+func (s *Store) open(dir string, o Options) (err error) {
+	if s.dir, err = filepath.Abs(dir); err != nil {
+		return fmt.Errorf("opening the store: %w", err)
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	if s.lock, err = lockDir(s.dir); err != nil {
+		return err
+	}
+	b, err := baseOf(s.dir, o)
+	if err != nil {
+		return err
+	}
+	return s.connect(b, o)
+}
+
+func baseOf(dir string, o Options) (base, error) {
+	if o.URL != "" {
+		return serverBase(o.URL)
+	}
+	return fileBase(dir, o.CacheBytes)
 }
 
 func (o Options) withDefaults() Options {
@@ -109,23 +127,12 @@ type base struct {
 	writer, reader func() (*conn, error)
 }
 
-// openFile locks the directory and makes the file in it.
-func (s *Store) openFile(dir string, o Options) (base, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return base{}, fmt.Errorf("opening the store: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return base{}, fmt.Errorf("making the data directory: %w", err)
-	}
-	if s.lock, err = lockDir(dir); err != nil {
-		return base{}, err
-	}
-	s.dir = dir
+// fileBase is the database file of a directory, which it makes.
+func fileBase(dir string, cache int64) (base, error) {
 	file := filepath.Join(dir, databaseFile)
 	return base{
-		writer: func() (*conn, error) { return openLite(file, cachePragma(o.CacheBytes)) },
-		reader: func() (*conn, error) { return openLite(file, cachePragma(o.CacheBytes/4), "query_only=ON") },
+		writer: func() (*conn, error) { return openLite(file, cachePragma(cache)) },
+		reader: func() (*conn, error) { return openLite(file, cachePragma(cache/4), "query_only=ON") },
 	}, makeFile(file)
 }
 

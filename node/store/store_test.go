@@ -218,7 +218,6 @@ func TestErrorThatWasSwallowedStillFails(t *testing.T) {
 }
 
 func TestSecondOpenerIsRefused(t *testing.T) {
-	sqliteOnly(t, "a database server is shared")
 	dir := t.TempDir()
 	open(t, dir)
 	_, err := store.Open(dir, options(t, dir))
