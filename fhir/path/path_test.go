@@ -141,12 +141,18 @@ func TestSet(t *testing.T) {
 		programs = append(programs, MustCompile(fmt.Sprintf("m%d | id", i)))
 	}
 	run := NewSet(programs).Begin(d.Root())
+	if !run.Idle(0) || !run.Idle(12) || run.Idle(1) {
+		t.Error("the idle programs are others")
+	}
 	for i, p := range programs {
 		var alone, together []string
 		p.Each(d.Root(), func(n resource.Node) bool { alone = append(alone, n.Expression()); return true })
 		run.Each(i, func(n resource.Node) bool { together = append(together, n.Expression()); return true })
 		if fmt.Sprint(alone) != fmt.Sprint(together) || i > 0 && i < 12 && len(alone) == 0 {
 			t.Errorf("%s: %v, alone %v", p, together, alone)
+		}
+		if run.Idle(i) && len(alone) > 0 {
+			t.Errorf("%s is idle, but selects something", p)
 		}
 		count := 0
 		run.Each(i, func(resource.Node) bool { count++; return false })

@@ -53,14 +53,25 @@ type Run struct {
 }
 
 // Begin looks through the resource.
-func (s *Set) Begin(root resource.Node) (r Run) {
-	r.set, r.root = s, root
+func (s *Set) Begin(root resource.Node) *Run {
+	r := &Run{set: s, root: root}
 	for n := range root.Children() {
 		if at, ok := s.places[string(n.Name())]; ok {
 			r.members[at] = n
 		}
 	}
 	return r
+}
+
+// Idle reports whether the resource has none of the members that the program of a number begins with, so that it selects
+// nothing.
+func (r *Run) Idle(program int) bool {
+	for _, head := range r.set.heads[program] {
+		if head < 0 || r.members[head].Exists() {
+			return false
+		}
+	}
+	return true
 }
 
 // Each is Program.Each for the program of a number.

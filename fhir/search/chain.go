@@ -11,14 +11,14 @@ import (
 )
 
 // deeper begins the reading of a query within a chain.
-func (r *reader) deeper(name, typ string) (*reader, error) {
+func (r *parser) deeper(name, typ string) (*parser, error) {
 	if r.depth == maxDepth {
 		return nil, costly(name, "Chains are at most %d deep. Ask in several searches.", maxDepth)
 	}
-	return &reader{plan: planOf(typ), query: Query{Type: typ}, options: r.options, depth: r.depth + 1, spent: r.spent}, nil
+	return &parser{plan: planOf(typ), query: Query{Type: typ}, options: r.options, depth: r.depth + 1, spent: r.spent}, nil
 }
 
-func (r *reader) addChain(name string, c Chain) error {
+func (r *parser) addChain(name string, c Chain) error {
 	if r.spent.chains++; r.spent.chains > maxChains {
 		return costly(name, "A search has at most %d chains. Ask in several searches.", maxChains)
 	}
@@ -27,14 +27,14 @@ func (r *reader) addChain(name string, c Chain) error {
 }
 
 // chain reads "subject:Patient.name" or "subject.name", split at its first dot (FHIR R4 3.1.1.4.3).
-func (r *reader) chain(head, rest, value string) error {
+func (r *parser) chain(head, rest, value string) error {
 	name, typ, typed := strings.Cut(head, ":")
 	p := r.plan.param(name)
 	switch {
 	case p == nil:
 		return r.unknown(head)
-	case p.Kind != ByReference:
-		return unsupported(head, "Only references can be chained.")
+	case p.Kind != ByReference || p.Canonical:
+		return unsupported(head, "Only references to records can be chained.")
 	case typed && (!resource.IsType(typ) || !p.CanTarget(typ)):
 		return mistake(head, "References under this parameter do not point to that type.")
 	}
@@ -65,7 +65,7 @@ func (r *reader) chain(head, rest, value string) error {
 }
 
 // expand is the types that a chain may lead to; of a reference to anything, those on which the rest is known.
-func (r *reader) expand(types []string, rest string) []string {
+func (r *parser) expand(types []string, rest string) []string {
 	if !slices.Equal(types, []string{"*"}) {
 		return types
 	}
@@ -97,7 +97,7 @@ func (f *firstError) keep(err error) bool {
 }
 
 // has reads "_has:Type:param:rest" (FHIR R4 3.1.1.4.3.1), of which rest says what the record of Type must meet.
-func (r *reader) has(name, argument, value string) error {
+func (r *parser) has(name, argument, value string) error {
 	parts := strings.SplitN(argument, ":", 3)
 	if len(parts) < 3 || parts[2] == "" {
 		return mistake("_has", "Send _has:Type:parameter:condition=value, as in _has:Observation:patient:code=1234-5.")
@@ -124,7 +124,7 @@ func (r *reader) has(name, argument, value string) error {
 }
 
 // list reads _list (FHIR R4 3.1.1.4.14): the records that a List refers to.
-func (r *reader) list(value string) error {
+func (r *parser) list(value string) error {
 	if strings.HasPrefix(value, "$") {
 		return unsupported("_list", "Lists that a server makes itself are not implemented. Send the id of a List.")
 	}

@@ -47,7 +47,7 @@ var modifiers = map[Kind][]string{
 }
 
 // clause reads one condition and adds it to the query.
-func (r *reader) clause(p *program, modifier, value string) error {
+func (r *parser) clause(p *program, modifier, value string) error {
 	if p.Name == "_id" && modifier == "" {
 		return r.ids(value)
 	}
@@ -62,7 +62,7 @@ func (r *reader) clause(p *program, modifier, value string) error {
 	if err := r.spend(p.Name, 1, len(parts)); err != nil {
 		return err
 	}
-	w := clauseReader{reader: r, program: p, modifier: modifier}
+	w := clauseReader{parser: r, program: p, modifier: modifier}
 	for _, part := range parts {
 		switch {
 		case part == "":
@@ -104,7 +104,7 @@ func checkModifier(p *program, modifier string) error {
 }
 
 // missing reads :missing (FHIR R4 3.1.1.4.4).
-func (r *reader) missing(c Clause, value string) error {
+func (r *parser) missing(c Clause, value string) error {
 	if value != "true" && value != "false" {
 		return mistake(c.Param, "With :missing send true or false.")
 	}
@@ -114,7 +114,7 @@ func (r *reader) missing(c Clause, value string) error {
 }
 
 // isSubject reports whether a clause says no more than whom the records are about.
-func (r *reader) isSubject(c *Clause) bool {
+func (r *parser) isSubject(c *Clause) bool {
 	if !aboutPatient(c.Param) || c.Modifier != Plain || len(c.References) != 1 || subjectPaths[r.query.Type] == "" {
 		return false
 	}
@@ -124,7 +124,7 @@ func (r *reader) isSubject(c *Clause) bool {
 
 // clauseReader reads the alternatives of one condition.
 type clauseReader struct {
-	*reader
+	*parser
 	program  *program
 	modifier string
 }
@@ -334,7 +334,7 @@ func (w *clauseReader) addComposite(c *Clause, part string) error {
 	var v CompositeValue
 	for i, value := range values {
 		of := w.program.parts[i].of
-		one := clauseReader{reader: w.reader, program: of}
+		one := clauseReader{parser: w.parser, program: of}
 		clause := Clause{Param: of.Name, Kind: of.Kind}
 		if value == "" {
 			return mistake(c.Param, "There is an empty value beside a $.")

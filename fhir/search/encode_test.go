@@ -145,22 +145,3 @@ func TestEverySyntheaIndexIsReadBack(t *testing.T) {
 	}
 	t.Logf("%d bytes for each of %d", size/n, n)
 }
-
-func BenchmarkDecodeMatch(b *testing.B) {
-	x := extract(b, `{"resourceType":"Observation","id":"o","status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"Vital Signs"}]}],
-	 "code":{"coding":[{"system":"http://loinc.org","code":"8302-2","display":"Body Height"}],"text":"Body Height"},"subject":{"reference":"Patient/1"},
-	 "encounter":{"reference":"Encounter/1"},"effectiveDateTime":"2020-03-04T10:11:12Z","issued":"2020-03-04T10:11:12Z","valueQuantity":{"value":178.5,"unit":"cm","system":"http://unitsofmeasure.org","code":"cm"}}`)
-	raw := x.Encode()
-	q := query(b, "Observation", "patient=1&code=http://loinc.org|8302-2&date=ge2020")
-	b.ReportAllocs()
-	for b.Loop() {
-		got, err := DecodeIndex(raw)
-		if err != nil {
-			b.Fatal(err)
-		}
-		got.Subject, got.Facets = x.Subject, x.Facets
-		if !q.Match(&got) {
-			b.Fatal("no match")
-		}
-	}
-}

@@ -1,6 +1,8 @@
 package search
 
 import (
+	"slices"
+
 	"cairn/fhir/path"
 	"cairn/fhir/resource"
 )
@@ -9,12 +11,19 @@ import (
 // search and consent rely on is not one.
 func Extract(d *resource.Doc) (Index, error) {
 	p := planOf(d.Type())
-	c := collector{plan: p, root: d.Root(), run: p.set.Begin(d.Root())}
+	c := collector{plan: p, run: p.set.Begin(d.Root())}
+	if len(d.Raw()) <= fewBytes {
+		c.all = string(d.Raw())
+	}
+	visit := func(n resource.Node) bool {
+		c.value(c.current, n)
+		return true
+	}
 	for i := range p.params {
 		if program := &p.params[i]; program.Kind != ByComposite {
-			c.param(program)
+			c.param(program, visit)
 		} else {
-			c.composite(program)
+			c.composite(program, d.Root())
 		}
 	}
 	c.index.Subject = c.subject(d)
@@ -25,11 +34,21 @@ func Extract(d *resource.Doc) (Index, error) {
 	return c.index, nil
 }
 
-// collector gathers the values of one resource. The first mistake stays in err.
+// collector gathers the values of one resource.
 type collector struct {
-	plan  *plan
-	root  resource.Node
-	run   path.Run
+	reader
+	plan    *plan
+	run     *path.Run
+	current *program
+	grouper *grouper // nil until there is a composite
+}
+
+// fewBytes is up to which length a resource is copied as a whole, rather than the strings that are found in it.
+const fewBytes = 1 << 16
+
+// reader takes values out of nodes. The first mistake stays in err.
+type reader struct {
+	all   string // the resource, so that strings are cut out of it without a copy each, or ""
 	index Index
 	err   error
 	from  starts
@@ -41,7 +60,7 @@ type starts struct {
 	tokens, identifiers, dates, references, texts, numbers, quantities, uris, places int
 }
 
-func (c *collector) start() {
+func (c *reader) start() {
 	x := &c.index
 	c.from = starts{
 		len(x.Tokens), len(x.Identifiers), len(x.Dates), len(x.References), len(x.Texts), len(x.Numbers), len(x.Quantities), len(x.URIs), len(x.Places),
@@ -50,8 +69,8 @@ func (c *collector) start() {
 }
 
 // param takes the values of one parameter.
-func (c *collector) param(p *program) {
-	if answeredElsewhere(p.Name) {
+func (c *collector) param(p *program, visit func(resource.Node) bool) {
+	if answeredElsewhere(p.Name) || !p.condition && c.run.Idle(p.number) {
 		return
 	}
 	c.start()
@@ -59,10 +78,8 @@ func (c *collector) param(p *program) {
 		c.token(p, specialValues, truth(c.run.Holds(p.number)), "")
 		return
 	}
-	c.run.Each(p.number, func(n resource.Node) bool {
-		c.value(p, n)
-		return true
-	})
+	c.current = p
+	c.run.Each(p.number, visit)
 }
 
 const specialValues = "http://terminology.hl7.org/CodeSystem/special-values" // of true and false
@@ -75,7 +92,7 @@ func truth(b bool) string {
 }
 
 // value takes what a parameter finds in a node, by the kind of the parameter and the shape of the data type.
-func (c *collector) value(p *program, n resource.Node) {
+func (c *reader) value(p *program, n resource.Node) {
 	switch p.Kind {
 	case ByToken:
 		c.tokens(p, n)
@@ -92,12 +109,12 @@ func (c *collector) value(p *program, n resource.Node) {
 			c.index.Numbers = unique(&c.seen, c.index.Numbers, c.from.numbers, Number{p.Name, f, f})
 		}
 	case ByQuantity:
-		if q, ok := quantity(n); ok {
+		if q, ok := c.quantity(n); ok {
 			q.Param = p.Name
 			c.index.Quantities = unique(&c.seen, c.index.Quantities, c.from.quantities, q)
 		}
 	case ByURI:
-		if text, ok := n.Text(); ok {
+		if text := c.text(n); text != "" {
 			c.index.URIs = unique(&c.seen, c.index.URIs, c.from.uris, URI{p.Name, text})
 		}
 	case BySpecial:
@@ -112,6 +129,9 @@ const fewValues = 16
 
 // unique appends a value unless the list has it at or after from.
 func unique[T comparable](seen *map[any]struct{}, list []T, from int, value T) []T {
+	if list == nil {
+		list = make([]T, 0, fewValues/2)
+	}
 	if len(list)-from < fewValues {
 		for i := from; i < len(list); i++ {
 			if list[i] == value {
@@ -135,37 +155,69 @@ func unique[T comparable](seen *map[any]struct{}, list []T, from int, value T) [
 
 // composite takes the groups of values that stand in one element. Every value of a component is a value of the
 // parameter that the component names, so that a group only has to say where in the lists they stand.
-func (c *collector) composite(p *program) {
-	finders := make([]finder, len(p.parts))
-	scratch := collector{plan: c.plan, root: c.root}
-	c.run.Each(p.number, func(base resource.Node) bool {
-		parts := make([][]uint32, 0, len(p.parts))
-		for i := range p.parts {
-			part := &p.parts[i]
-			scratch.clear()
-			from := base
-			if part.root {
-				from = c.root
-			}
-			part.path.Each(from, func(n resource.Node) bool {
-				scratch.value(part.of, n)
-				return true
-			})
-			places := finders[i].places(&c.index, &scratch.index, part.of)
-			if len(places) == 0 {
-				return true
-			}
-			parts = append(parts, places)
+func (c *collector) composite(p *program, root resource.Node) {
+	if c.run.Idle(p.number) {
+		return
+	}
+	for i := range p.parts {
+		if of := p.parts[i].of; !c.index.has(of.Name, of.Kind) {
+			return
 		}
-		c.index.Composites = append(c.index.Composites, Composite{p.Name, parts})
+	}
+	if c.grouper == nil {
+		c.grouper = newGrouper(root, &c.reader)
+	}
+	c.grouper.program, c.grouper.finders = p, [maxParts]finder{}
+	c.run.Each(p.number, c.grouper.element)
+}
+
+// grouper takes the groups of one composite parameter after the other.
+type grouper struct {
+	root    resource.Node
+	index   *Index
+	program *program
+	finders [maxParts]finder
+	scratch reader
+	current *program
+	element func(resource.Node) bool // add
+	visit   func(resource.Node) bool // takes a value of current
+}
+
+func newGrouper(root resource.Node, into *reader) *grouper {
+	g := &grouper{root: root, index: &into.index, scratch: reader{all: into.all}}
+	g.element = g.add
+	g.visit = func(n resource.Node) bool {
+		g.scratch.value(g.current, n)
 		return true
-	})
+	}
+	return g
+}
+
+// add takes the group of one element, unless a component has no value there. The last one is looked at first: it is
+// the value in most, and missing most often.
+func (g *grouper) add(base resource.Node) bool {
+	parts := make([][]uint32, len(g.program.parts))
+	for i := len(parts) - 1; i >= 0; i-- {
+		part := &g.program.parts[i]
+		from := base
+		if part.root {
+			from = g.root
+		}
+		g.scratch.clear()
+		g.current = part.of
+		part.path.Each(from, g.visit)
+		if parts[i] = g.finders[i].places(g.index, &g.scratch.index, part.of); len(parts[i]) == 0 {
+			return true
+		}
+	}
+	g.index.Composites = append(g.index.Composites, Composite{g.program.Name, parts})
+	return true
 }
 
 // clear makes ready for the values of another node, of whichever kind.
-func (c *collector) clear() {
+func (c *reader) clear() {
 	x := &c.index
-	c.index = Index{
+	*x = Index{
 		Tokens: x.Tokens[:0], Dates: x.Dates[:0], References: x.References[:0], Texts: x.Texts[:0],
 		Numbers: x.Numbers[:0], Quantities: x.Quantities[:0], URIs: x.URIs[:0],
 	}
@@ -207,28 +259,13 @@ func locate[V interface {
 		}
 	}
 	for _, v := range values {
-		if at, ok := f.find(v, func() int { return index(list, v) }); ok {
+		if f.at == nil {
+			if at := slices.Index(list, v); at >= 0 {
+				places = append(places, uint32(at)) //nolint:gosec // not negative
+			}
+		} else if at, ok := f.at[v]; ok {
 			places = append(places, at)
 		}
 	}
 	return places
-}
-
-func index[V comparable](list []V, v V) int {
-	for i := range list {
-		if list[i] == v {
-			return i
-		}
-	}
-	return -1
-}
-
-// find looks a value up, by looking through the list while that is short.
-func (f *finder) find(v any, through func() int) (uint32, bool) {
-	if f.at != nil {
-		at, ok := f.at[v]
-		return at, ok
-	}
-	at := through()
-	return uint32(at), at >= 0 //nolint:gosec // not used if it is negative
 }

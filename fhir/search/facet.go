@@ -126,7 +126,7 @@ func (c *collector) facets(d *resource.Doc) Facets {
 		return !ok
 	})
 	c.run.Each(numbers.source, func(n resource.Node) bool {
-		if reference := target(n); reference != "" {
+		if reference := normalTarget(c.text(n.Get("reference"))); reference != "" {
 			if typ, _, _, _ := resource.Target(reference); typ == "Organization" {
 				f.Source = reference
 			}
@@ -139,7 +139,7 @@ func (c *collector) facets(d *resource.Doc) Facets {
 func (c *collector) codings(program int, implied string) (list []Coding) {
 	c.seen = nil
 	c.run.Each(program, func(n resource.Node) bool {
-		codings(n, implied, func(system, code string) {
+		c.codes(n, implied, func(system, code string) {
 			list = unique(&c.seen, list, 0, Coding{system, code})
 		})
 		return true

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"bytes"
 	"math"
 	"math/big"
 	"strconv"
@@ -13,8 +14,19 @@ const ucum = "http://unitsofmeasure.org"
 
 // measure is a unit of UCUM as far as values in it are converted.
 type measure struct {
-	unit unit.Unit
-	base string // the base units; the same for all units that measure the same
+	unit  unit.Unit
+	base  string // the base units; the same for all units that measure the same
+	power int    // the unit is ten to this power of base units,
+	tens  bool   // if it is one of tens
+}
+
+// findTens says whether the unit is one of tens.
+func (m *measure) findTens() {
+	zero, one := m.unit.ToBase(new(big.Rat)), m.unit.ToBase(big.NewRat(1, 1))
+	for p := -24; p <= 24 && zero.Sign() == 0 && !m.tens; p++ {
+		m.tens = one.Cmp(new(big.Rat).SetFrac(power10(max(p, 0)), power10(max(-p, 0)))) == 0
+		m.power = p
+	}
 }
 
 // usual are units that most quantities have, read once.
@@ -28,7 +40,8 @@ var usual = sync.OnceValue(func() map[string]*measure {
 		"W", "kcal", "kJ", "m/s", "Hz",
 	} {
 		if u, err := unit.Parse(code); err == nil {
-			m[code] = &measure{u, u.Base()}
+			m[code] = &measure{unit: u, base: u.Base()}
+			m[code].findTens()
 		}
 	}
 	return m
@@ -46,7 +59,7 @@ func measureOf(system, code string) (*measure, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return &measure{u, u.Base()}, true
+	return &measure{unit: u, base: u.Base()}, true
 }
 
 // float is a number of the measure's units in base units; without a measure, the number itself.
@@ -60,12 +73,28 @@ func (m *measure) float(n *big.Rat) float64 {
 
 // of is float for a number that was read as one of 64 bits: its shortest decimal form is taken as what was meant.
 func (m *measure) of(f float64) float64 {
-	if math.IsInf(f, 0) {
+	if math.IsInf(f, 0) || m.tens && m.power == 0 {
 		return f
 	}
-	n, ok := new(big.Rat).SetString(strconv.FormatFloat(f, 'e', -1, 64))
+	var few [32]byte
+	digits := strconv.AppendFloat(few[:0], f, 'e', -1, 64)
+	if m.tens {
+		return m.shift(digits)
+	}
+	n, ok := new(big.Rat).SetString(string(digits))
 	if !ok {
 		return f
 	}
 	return m.float(n)
+}
+
+// shift is a number in scientific form, times ten to the power of the measure.
+func (m *measure) shift(digits []byte) float64 {
+	e := bytes.IndexByte(digits, 'e')
+	exponent, err := strconv.Atoi(string(digits[e+1:]))
+	if err != nil {
+		return 0 // AppendFloat wrote it
+	}
+	shifted, _ := strconv.ParseFloat(string(strconv.AppendInt(digits[:e+1], int64(exponent+m.power), 10)), 64)
+	return shifted // an exponent that is too large gives infinity, as Rat does
 }

@@ -50,9 +50,9 @@ func (c *Clause) needs(typ string) []Need {
 	case ByDate:
 		return c.dateNeed(typ)
 	case ByNumber:
-		return list(ranges(c.Numbers, func(v NumberValue) (Range, bool) { return v.need(hash(typ, c.Param, "")) }))
+		return list(ranges(typ, c.Param, c.Numbers, NumberValue.need))
 	case ByQuantity:
-		return list(ranges(c.Quantities, func(v QuantityValue) (Range, bool) { return v.quantityNeed(typ, c.Param) }))
+		return list(ranges(typ, c.Param, c.Quantities, QuantityValue.need))
 	case ByComposite:
 		return c.compositeNeeds(typ)
 	}
@@ -75,16 +75,6 @@ func (c *Clause) tokenNeed(typ string) []Need {
 	}
 	slices.Sort(n.Keys)
 	return []Need{n}
-}
-
-// quantityNeed is the range in base units if the unit is one of UCUM. A number without a unit, or with a unit but no
-// system, may be any quantity's.
-func (v QuantityValue) quantityNeed(typ, param string) (Range, bool) {
-	if v.base != "" {
-		return v.inBase.need(hash(typ, param, v.base))
-	}
-	r, ok := v.need(hash(typ, param, v.System+"|"+v.Code))
-	return r, ok && v.System != ""
 }
 
 func list(n Need, ok bool) []Need {
@@ -158,20 +148,22 @@ func (c *Clause) wordNeed(typ string) []Need {
 }
 
 // ranges is a need for one of some ranges, or not ok if there is an alternative that no range is for.
-func ranges[V any](values []V, within func(V) (Range, bool)) (n Need, ok bool) {
+func ranges[V any](typ, param string, values []V, within func(V) (r Range, what string, ok bool)) (n Need, ok bool) {
 	for _, v := range values {
-		r, ok := within(v)
+		r, what, ok := within(v)
 		if !ok {
 			return Need{}, false
 		}
-		n.Ranges = append(n.Ranges, r)
+		for _, under := range coverOf(typ, param) {
+			r.Key = hash(typ, under, what)
+			n.Ranges = append(n.Ranges, r)
+		}
 	}
 	return n, true
 }
 
 func (c *Clause) dateNeed(typ string) []Need {
-	key := hash(typ, c.Param, "")
-	n, ok := ranges(c.Dates, func(v DateValue) (Range, bool) { return v.need(key) })
+	n, ok := ranges(typ, c.Param, c.Dates, DateValue.need)
 	if !ok || c.Param != "_lastUpdated" {
 		return list(n, ok)
 	}
@@ -186,11 +178,9 @@ func (c *Clause) dateNeed(typ string) []Need {
 }
 
 // need is the range that a record's range must overlap; not ok with ne, which any range may meet.
-func (v DateValue) need(key int64) (Range, bool) {
-	r := Range{key, v.Lo, v.Hi}
+func (v DateValue) need() (r Range, what string, ok bool) {
+	r.Lo, r.Hi = v.Lo, v.Hi
 	switch v.Prefix {
-	case NotEqual:
-		return r, false
 	case Greater, StartsAfter:
 		r.Lo, r.Hi = v.Hi, math.MaxInt64
 	case GreaterOrEqual:
@@ -200,22 +190,30 @@ func (v DateValue) need(key int64) (Range, bool) {
 	case LessOrEqual:
 		r.Lo = math.MinInt64
 	}
-	return r, true
+	return r, "", v.Prefix != NotEqual
 }
 
 // need is a little wider than the value says: conversion rounds.
-func (v NumberValue) need(key int64) (Range, bool) {
-	r := Range{key, Ordered(v.Lo) - 1, after(after(Ordered(v.Hi)))}
-	at := Ordered(v.Value)
-	switch v.Prefix {
-	case NotEqual:
-		return r, false
+func (v NumberValue) need() (r Range, what string, ok bool) {
+	r.Lo, r.Hi = Ordered(v.Lo)-1, after(after(Ordered(v.Hi)))
+	switch at := Ordered(v.Value); v.Prefix {
 	case Greater, GreaterOrEqual, StartsAfter:
 		r.Lo, r.Hi = at-1, math.MaxInt64
 	case Less, LessOrEqual, EndsBefore:
 		r.Lo, r.Hi = math.MinInt64, after(after(at))
 	}
-	return r, true
+	return r, "", v.Prefix != NotEqual
+}
+
+// need is the range in base units if the unit is one of UCUM. A number without a unit, or with a unit but no system,
+// may be any quantity's.
+func (v QuantityValue) need() (r Range, what string, ok bool) {
+	if v.base != "" {
+		r, _, ok = v.inBase.need()
+		return r, v.base, ok
+	}
+	r, _, ok = v.NumberValue.need()
+	return r, v.System + "|" + v.Code, ok && v.System != ""
 }
 
 // compositeNeeds is the needs of the components, as far as each has one in all alternatives.

@@ -19,7 +19,7 @@ func ParseQuery(typ string, values url.Values, o Options) (Query, error) {
 	if plan == nil {
 		return Query{}, &Error{Code: resource.CodeValue, Text: "The type searched for is not a resource type of FHIR R4 (4.0.1)."}
 	}
-	r := reader{plan: plan, query: Query{Type: typ}, options: o, spent: &spending{}}
+	r := parser{plan: plan, query: Query{Type: typ}, options: o, spent: &spending{}}
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
@@ -38,8 +38,8 @@ func ParseQuery(typ string, values url.Values, o Options) (Query, error) {
 	return r.query, nil
 }
 
-// reader reads the parameters of one query. Those of a chain have a reader of their own.
-type reader struct {
+// parser reads the parameters of one query. Those of a chain have a parser of their own.
+type parser struct {
 	plan    *plan
 	query   Query
 	options Options
@@ -51,16 +51,16 @@ type reader struct {
 type spending struct{ clauses, alternatives, chains int }
 
 // results are the parameters that say how the answer looks (FHIR R4 3.1.1.5). They have no place in a chain.
-var results = map[string]func(r *reader, value string) error{
-	"_count":    (*reader).count,
-	"_summary":  (*reader).summary,
-	"_elements": (*reader).elements,
-	"_sort":     (*reader).sort,
-	"_total":    (*reader).total,
-	"cursor":    (*reader).cursor,
+var results = map[string]func(r *parser, value string) error{
+	"_count":    (*parser).count,
+	"_summary":  (*parser).summary,
+	"_elements": (*parser).elements,
+	"_sort":     (*parser).sort,
+	"_total":    (*parser).total,
+	"cursor":    (*parser).cursor,
 }
 
-func (r *reader) read(name, value string) error {
+func (r *parser) read(name, value string) error {
 	switch {
 	case len(name) > maxName:
 		return costly("", "The name of a parameter has at most %d characters.", maxName)
@@ -91,10 +91,10 @@ func (r *reader) read(name, value string) error {
 	return r.unknown(name)
 }
 
-func (r *reader) inner() bool { return r.depth > 0 }
+func (r *parser) inner() bool { return r.depth > 0 }
 
 // unknown refuses a parameter, and says which there are; or passes over it.
-func (r *reader) unknown(name string) error {
+func (r *parser) unknown(name string) error {
 	if r.options.Lenient && !r.inner() && !Protected(r.query.Type) && shown(name) != "" {
 		r.query.Ignored = append(r.query.Ignored, name)
 		return nil
@@ -114,7 +114,7 @@ func (r *reader) unknown(name string) error {
 }
 
 // spend counts conditions and values against the bounds.
-func (r *reader) spend(param string, clauses, alternatives int) error {
+func (r *parser) spend(param string, clauses, alternatives int) error {
 	r.spent.clauses += clauses
 	r.spent.alternatives += alternatives
 	if r.spent.clauses > maxClauses || r.spent.alternatives > maxAlternatives {
@@ -123,7 +123,7 @@ func (r *reader) spend(param string, clauses, alternatives int) error {
 	return nil
 }
 
-func (r *reader) ids(value string) error {
+func (r *parser) ids(value string) error {
 	if len(r.query.IDs) > 0 {
 		return mistake("_id", "Give it once, with commas between the ids.")
 	}
@@ -139,7 +139,7 @@ func (r *reader) ids(value string) error {
 }
 
 // count reads _count. What is more than a page holds means a full page, however large it is.
-func (r *reader) count(value string) error {
+func (r *parser) count(value string) error {
 	if strings.Trim(value, "0123456789") != "" || len(value) > 100 {
 		return mistake("_count", fmt.Sprintf("Send a whole number from 0. A page has at most %d entries.", MaxCount))
 	}
@@ -152,7 +152,7 @@ func (r *reader) count(value string) error {
 	return nil
 }
 
-func (r *reader) summary(value string) error {
+func (r *parser) summary(value string) error {
 	if !slices.Contains([]string{"true", "text", "data", "count", "false"}, value) {
 		return mistake("_summary", "Send true, text, data, count or false.")
 	}
@@ -161,7 +161,7 @@ func (r *reader) summary(value string) error {
 	return nil
 }
 
-func (r *reader) total(value string) error {
+func (r *parser) total(value string) error {
 	if !slices.Contains([]string{"none", "estimate", "accurate"}, value) {
 		return mistake("_total", "Send none, estimate or accurate.")
 	}
@@ -169,7 +169,7 @@ func (r *reader) total(value string) error {
 	return nil
 }
 
-func (r *reader) elements(value string) error {
+func (r *parser) elements(value string) error {
 	for _, name := range strings.Split(value, ",") {
 		name = strings.TrimPrefix(name, r.query.Type+".")
 		if !elementName(name) {
@@ -195,7 +195,7 @@ func elementName(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-func (r *reader) sort(value string) error {
+func (r *parser) sort(value string) error {
 	for _, key := range strings.Split(value, ",") {
 		name, descending := strings.CutPrefix(key, "-")
 		p := r.plan.param(name)
@@ -212,7 +212,7 @@ func (r *reader) sort(value string) error {
 	return nil
 }
 
-func (r *reader) cursor(value string) error {
+func (r *parser) cursor(value string) error {
 	if r.query.Cursor != "" || len(value) > maxCursor {
 		return mistake("cursor", "Send the cursor of the last page's next link, once and unchanged.")
 	}
@@ -221,7 +221,7 @@ func (r *reader) cursor(value string) error {
 }
 
 // include reads Type:param[:Target] of _include and _revinclude (FHIR R4 3.1.1.5.2).
-func (r *reader) include(name, modifier, value string) error {
+func (r *parser) include(name, modifier, value string) error {
 	in := Include{Reverse: name == "_revinclude", Iterate: modifier == "iterate" || modifier == "recurse"}
 	if modifier != "" && !in.Iterate {
 		return unsupported(name, "The only modifiers are :iterate and its old name :recurse.")
@@ -249,7 +249,7 @@ func (r *reader) include(name, modifier, value string) error {
 	return nil
 }
 
-func (r *reader) checkInclude(name string, in Include) error {
+func (r *parser) checkInclude(name string, in Include) error {
 	if in.Target != "" && !resource.IsType(in.Target) {
 		return mistake(name, "The type of the target is not a resource type of FHIR R4 (4.0.1).")
 	}

@@ -62,10 +62,10 @@ func (x *Index) Postings() Postings {
 		p.word(t.Param, t.Value)
 	}
 	for _, d := range x.Dates {
-		p.span(d.Param, d.Lo, d.Hi)
+		p.span(d.Param, "", d.Lo, d.Hi)
 	}
 	for _, n := range x.Numbers {
-		p.span(n.Param, Ordered(n.Lo), after(Ordered(n.Hi)))
+		p.span(n.Param, "", Ordered(n.Lo), after(Ordered(n.Hi)))
 	}
 	for i := range x.Quantities {
 		p.quantity(&x.Quantities[i])
@@ -139,17 +139,23 @@ func (p *poster) word(param, value string) {
 // cut shortens a folded string to MaxWord bytes. It may part a character: words are compared as bytes.
 func cut(s string) string { return s[:min(len(s), MaxWord)] }
 
-func (p *poster) span(param string, lo, hi int64) {
-	p.out.Spans = append(p.out.Spans, Span{hash(p.typ, param, ""), lo, hi})
+func (p *poster) span(param, what string, lo, hi int64) {
+	if p.covered(param) {
+		return
+	}
+	p.out.Spans = append(p.out.Spans, Span{hash(p.typ, param, what), lo, hi})
 }
 
 // quantity adds the span of a quantity under its parameter and what it measures, in base units if it is in one of UCUM.
 func (p *poster) quantity(q *Quantity) {
+	if p.covered(q.Param) {
+		return
+	}
 	what, lo, hi := q.System+"|"+q.Code, q.Lo, q.Hi
 	if m, ok := measureOf(q.System, q.Code); ok {
 		what, lo, hi = m.base, m.of(lo), m.of(hi)
 	}
-	p.out.Spans = append(p.out.Spans, Span{hash(p.typ, q.Param, what), Ordered(lo), after(Ordered(hi))})
+	p.span(q.Param, what, Ordered(lo), after(Ordered(hi)))
 }
 
 // Ordered is a number as an integer, so that of two numbers the greater one has the greater integer.

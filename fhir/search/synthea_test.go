@@ -77,17 +77,81 @@ func TestSyntheaIsIndexed(t *testing.T) {
 	}
 }
 
-func BenchmarkExtract(b *testing.B) {
-	all := synthea(b)
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		for _, d := range all {
-			if _, err := Extract(d); err != nil {
-				b.Fatal(err)
-			}
-			n++
+// first is the first Synthea resource of a type that a condition holds for.
+func first(t testing.TB, typ string, holds func(resource.Node) bool) *resource.Doc {
+	t.Helper()
+	for _, d := range synthea(t) {
+		if d.Type() == typ && holds(d.Root()) {
+			return d
 		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/resource")
+	t.Fatalf("Synthea has no such %s", typ)
+	return nil
+}
+
+func BenchmarkExtract(b *testing.B) {
+	all := synthea(b)
+	for _, c := range []struct {
+		name string
+		docs []*resource.Doc
+	}{
+		{"all", all},
+		{"Patient", []*resource.Doc{first(b, "Patient", resource.Node.Exists)}},
+		{"Observation", []*resource.Doc{first(b, "Observation", func(n resource.Node) bool { return n.Get("valueQuantity").Exists() })}},
+		{"Panel", []*resource.Doc{first(b, "Observation", func(n resource.Node) bool { return n.Get("component").Exists() })}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				for _, d := range c.docs {
+					if _, err := Extract(d); err != nil {
+						b.Fatal(err)
+					}
+					n++
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/resource")
+		})
+	}
+}
+
+// BenchmarkIndex is what a store does with an index: the encoding, the postings, and reading and matching it.
+func BenchmarkIndex(b *testing.B) {
+	d := first(b, "Observation", func(n resource.Node) bool { return n.Get("valueQuantity").Exists() })
+	x, err := Extract(d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw := x.Encode()
+	code := x.Facets.Codes[0]
+	q := query(b, "Observation", "patient="+x.Subject+"&code="+code.System+"|"+code.Code+"&date=ge1900")
+	b.Run("Encode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			x.Encode()
+		}
+		b.ReportMetric(float64(len(raw)), "bytes")
+	})
+	b.Run("Postings", func(b *testing.B) {
+		b.ReportAllocs()
+		var p Postings
+		for b.Loop() {
+			p = x.Postings()
+		}
+		b.ReportMetric(float64(len(p.Keys)+len(p.Words)+len(p.Spans)), "postings")
+	})
+	b.Run("DecodeMatch", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			got, err := DecodeIndex(raw)
+			if err != nil {
+				b.Fatal(err)
+			}
+			got.Subject, got.Facets = x.Subject, x.Facets
+			if !q.Match(&got) {
+				b.Fatal("no match")
+			}
+		}
+	})
 }

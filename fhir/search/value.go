@@ -8,43 +8,40 @@ import (
 	"cairn/fhir/resource"
 )
 
-// codings calls yield for every code in a node, by the shape of the data type (FHIR R4 3.1.1.4.10): a CodeableConcept's
+// codes calls yield for every code in a node, by the shape of the data type (FHIR R4 3.1.1.4.10): a CodeableConcept's
 // codings, a Coding, an Identifier, or a bare code, whose system the parameter implies.
-func codings(n resource.Node, implied string, yield func(system, code string)) {
+func (c *reader) codes(n resource.Node, implied string, yield func(system, code string)) {
 	switch n.Kind() {
 	case resource.String:
-		text, _ := n.Text()
-		yield(implied, text)
+		yield(implied, c.text(n))
 	case resource.Bool:
 		yield(specialValues, string(n.Raw()))
 	case resource.Object:
 		if list := n.Get("coding"); list.Exists() {
 			for coding := range list.Items() {
-				pair(coding, "code", yield)
+				c.pair(coding, "code", yield)
 			}
 			return
 		}
-		if !pair(n, "code", yield) {
-			pair(n, "value", yield)
+		if !c.pair(n, "code", yield) {
+			c.pair(n, "value", yield)
 		}
 	}
 }
 
-func pair(n resource.Node, key string, yield func(system, code string)) bool {
-	code, ok := n.Get(key).Text()
-	if ok {
-		system, _ := n.Get("system").Text()
-		yield(system, code)
+func (c *reader) pair(n resource.Node, key string, yield func(system, code string)) bool {
+	code := c.text(n.Get(key))
+	if code != "" {
+		yield(c.text(n.Get("system")), code)
 	}
-	return ok
+	return code != ""
 }
 
 // tokens takes the tokens out of a node, with the words for them.
-func (c *collector) tokens(p *program, n resource.Node) {
+func (c *reader) tokens(p *program, n resource.Node) {
 	switch n.Kind() {
 	case resource.String:
-		text, _ := n.Text()
-		c.token(p, p.System, text, "")
+		c.token(p, p.System, c.text(n), "")
 	case resource.Bool:
 		c.token(p, specialValues, string(n.Raw()), "")
 	case resource.Object:
@@ -80,7 +77,7 @@ func (m *codeMembers) read(n resource.Node) {
 	}
 }
 
-func (c *collector) object(p *program, m *codeMembers) {
+func (c *reader) object(p *program, m *codeMembers) {
 	switch {
 	case m.coding.Exists() || m.text.Exists(): // CodeableConcept
 		for coding := range m.coding.Items() {
@@ -88,9 +85,9 @@ func (c *collector) object(p *program, m *codeMembers) {
 			of.read(coding)
 			c.coding(p, &of)
 		}
-		c.token(p, "", "", text(m.text))
+		c.token(p, "", "", c.text(m.text))
 	case p.Contact:
-		c.token(p, text(m.system), contact(text(m.value)), "")
+		c.token(p, c.text(m.system), contact(c.text(m.value)), "")
 	case m.value.Kind() == resource.String: // Identifier
 		c.identifier(p, m)
 	default:
@@ -98,32 +95,37 @@ func (c *collector) object(p *program, m *codeMembers) {
 	}
 }
 
-func (c *collector) coding(p *program, m *codeMembers) {
-	if code := text(m.code); code != "" {
-		c.token(p, text(m.system), code, text(m.display))
+func (c *reader) coding(p *program, m *codeMembers) {
+	if code := c.text(m.code); code != "" {
+		c.token(p, c.text(m.system), code, c.text(m.display))
 	} else {
-		c.token(p, "", "", text(m.display))
+		c.token(p, "", "", c.text(m.display))
 	}
 }
 
-func (c *collector) identifier(p *program, m *codeMembers) {
-	value := text(m.value)
-	c.token(p, text(m.system), value, text(m.typ.Get("text")))
-	codings(m.typ, "", func(system, code string) {
+func (c *reader) identifier(p *program, m *codeMembers) {
+	value := c.text(m.value)
+	c.token(p, c.text(m.system), value, c.text(m.typ.Get("text")))
+	c.codes(m.typ, "", func(system, code string) {
 		c.index.Identifiers = unique(&c.seen, c.index.Identifiers, c.from.identifiers, Identifier{p.Name, system, code, value})
 	})
 }
 
-func (c *collector) token(p *program, system, code, words string) {
+func (c *reader) token(p *program, system, code, words string) {
 	if system == "" && code == "" && words == "" {
 		return
 	}
 	c.index.Tokens = unique(&c.seen, c.index.Tokens, c.from.tokens, Token{p.Name, system, code, words})
 }
 
-func text(n resource.Node) string {
-	s, _ := n.Text()
-	return s
+// text is the content of a string, else "".
+func (c *reader) text(n resource.Node) string {
+	content, escaped := n.Content()
+	if content == nil || escaped || c.all == "" {
+		return string(content)
+	}
+	start, end := n.Span()
+	return c.all[start+1 : end-1]
 }
 
 // contact is the value of a ContactPoint in the form in which it is compared: an address with "@" or "/" in lower case,
@@ -142,7 +144,7 @@ func contact(value string) string {
 
 // span is the time in a node: a date, dateTime or instant, a Period, or the outer bounds of a Timing. Not ok where
 // there is none, e.g. a Timing that only says "twice a day".
-func (c *collector) span(n resource.Node) (lo, hi int64, ok bool) {
+func (c *reader) span(n resource.Node) (lo, hi int64, ok bool) {
 	switch n.Kind() {
 	case resource.String:
 		return c.moment(n)
@@ -158,15 +160,14 @@ func (c *collector) span(n resource.Node) (lo, hi int64, ok bool) {
 	return 0, 0, false
 }
 
-func (c *collector) moment(n resource.Node) (lo, hi int64, ok bool) {
-	text, _ := n.Text()
-	if lo, hi, ok = resource.ParseDate(text); !ok {
+func (c *reader) moment(n resource.Node) (lo, hi int64, ok bool) {
+	if lo, hi, ok = resource.ParseDate(c.text(n)); !ok {
 		c.refuse(n, "This is no date of the form YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss+zz:zz.")
 	}
 	return lo, hi, ok
 }
 
-func (c *collector) period(n resource.Node) (lo, hi int64, ok bool) {
+func (c *reader) period(n resource.Node) (lo, hi int64, ok bool) {
 	lo, hi = resource.Past, resource.Future
 	start, end := n.Get("start"), n.Get("end")
 	if start.Kind() == resource.String {
@@ -184,7 +185,7 @@ func (c *collector) period(n resource.Node) (lo, hi int64, ok bool) {
 	return lo, hi, ok
 }
 
-func (c *collector) bounds(events resource.Node) (lo, hi int64, ok bool) {
+func (c *reader) bounds(events resource.Node) (lo, hi int64, ok bool) {
 	for event := range events.Items() {
 		if event.Kind() != resource.String {
 			continue
@@ -198,7 +199,7 @@ func (c *collector) bounds(events resource.Node) (lo, hi int64, ok bool) {
 	return lo, hi, ok
 }
 
-func (c *collector) refuse(n resource.Node, text string) {
+func (c *reader) refuse(n resource.Node, text string) {
 	if c.err == nil {
 		start, _ := n.Span()
 		c.err = &resource.Error{Code: resource.CodeValue, Offset: start, Expression: n.Expression(), Text: text}
@@ -206,35 +207,26 @@ func (c *collector) refuse(n resource.Node, text string) {
 }
 
 // reference takes what a Reference, a canonical or uri, or a resource that stands there itself points to.
-func (c *collector) reference(p *program, n resource.Node) {
+func (c *reader) reference(p *program, n resource.Node) {
 	r := Reference{Param: p.Name}
 	switch n.Kind() {
 	case resource.String:
-		r.Target = normalTarget(text(n))
+		r.Target = normalTarget(c.text(n))
 	case resource.Object:
-		if typ := text(n.Get("resourceType")); typ != "" {
-			if id := text(n.Get("id")); id != "" && p.CanTarget(typ) {
+		if typ := c.text(n.Get("resourceType")); typ != "" {
+			if id := c.text(n.Get("id")); id != "" && p.CanTarget(typ) {
 				r.Target = typ + "/" + id
 			}
 			break
 		}
-		r.Target = target(n)
+		r.Target = normalTarget(c.text(n.Get("reference")))
 		if identifier := n.Get("identifier"); identifier.Exists() {
-			r.System, r.Value = text(identifier.Get("system")), text(identifier.Get("value"))
+			r.System, r.Value = c.text(identifier.Get("system")), c.text(identifier.Get("value"))
 		}
 	}
 	if r.Target != "" || r.Value != "" {
 		c.index.References = unique(&c.seen, c.index.References, c.from.references, r)
 	}
-}
-
-// target is what a Reference points to: "Type/id" if local, an absolute URL, or "" for anything else.
-func target(n resource.Node) string {
-	text, ok := n.Get("reference").Text()
-	if !ok {
-		return ""
-	}
-	return normalTarget(text)
 }
 
 // normalTarget is a reference without a version of history, or "" if it is neither local nor an absolute URL.
@@ -270,24 +262,24 @@ func absolute(reference string) bool {
 }
 
 // texts takes every searchable string of a node: itself, or the parts of a HumanName or an Address (FHIR R4 3.1.1.4.8).
-func (c *collector) texts(p *program, n resource.Node) {
-	if text, ok := n.Text(); ok {
-		c.text(p, text)
+func (c *reader) texts(p *program, n resource.Node) {
+	if text := c.text(n); text != "" {
+		c.word(p, text)
 		return
 	}
 	for part := range n.Children() {
 		switch string(part.Name()) {
 		case "text", "family", "given", "prefix", "suffix", "line", "city", "district", "state", "country", "postalCode":
 			for one := range part.Items() {
-				if text, ok := one.Text(); ok {
-					c.text(p, text)
+				if text := c.text(one); text != "" {
+					c.word(p, text)
 				}
 			}
 		}
 	}
 }
 
-func (c *collector) text(p *program, value string) {
+func (c *reader) word(p *program, value string) {
 	if p.Name != phonetic {
 		c.index.Texts = unique(&c.seen, c.index.Texts, c.from.texts, Text{p.Name, value})
 		return
@@ -311,13 +303,13 @@ func number(n resource.Node) (float64, bool) {
 const currencies = "urn:iso:std:iso:4217"
 
 // quantity is a Quantity, a Money, or a Range. With a comparator it reaches as far as that leaves open.
-func quantity(n resource.Node) (q Quantity, ok bool) {
+func (c *reader) quantity(n resource.Node) (q Quantity, ok bool) {
 	low, high := n.Get("low"), n.Get("high")
 	if low.Exists() || high.Exists() {
 		q.Lo, q.Hi = math.Inf(-1), math.Inf(1)
 		for _, end := range [...]resource.Node{high, low} {
 			if end.Exists() {
-				q.System, q.Code, q.Unit = text(end.Get("system")), text(end.Get("code")), text(end.Get("unit"))
+				q.System, q.Code, q.Unit = c.text(end.Get("system")), c.text(end.Get("code")), c.text(end.Get("unit"))
 			}
 		}
 		if f, ok := number(low.Get("value")); ok {
@@ -330,11 +322,11 @@ func quantity(n resource.Node) (q Quantity, ok bool) {
 	}
 	f, ok := number(n.Get("value"))
 	q.Lo, q.Hi = f, f
-	q.System, q.Code, q.Unit = text(n.Get("system")), text(n.Get("code")), text(n.Get("unit"))
-	if currency := text(n.Get("currency")); currency != "" {
+	q.System, q.Code, q.Unit = c.text(n.Get("system")), c.text(n.Get("code")), c.text(n.Get("unit"))
+	if currency := c.text(n.Get("currency")); currency != "" {
 		q.System, q.Code = currencies, currency
 	}
-	switch text(n.Get("comparator")) {
+	switch c.text(n.Get("comparator")) {
 	case "<", "<=":
 		q.Lo = math.Inf(-1)
 	case ">", ">=":

@@ -6,9 +6,9 @@ var ofFamilyMemberHistory = []Param{
 	{Name: "code", Kind: Token, ID: "clinical-code", Path: "condition.code"},
 	{Name: "date", Kind: Date, ID: "clinical-date", Path: "date"},
 	{Name: "identifier", Kind: Token, ID: "clinical-identifier", Path: "identifier"},
-	{Name: "instantiates-canonical", Kind: Reference, ID: "FamilyMemberHistory-instantiates-canonical", Path: "instantiatesCanonical", Targets: "Questionnaire Measure PlanDefinition OperationDefinition ActivityDefinition"},
+	{Name: "instantiates-canonical", Kind: Reference, ID: "FamilyMemberHistory-instantiates-canonical", Path: "instantiatesCanonical", Targets: "Questionnaire Measure PlanDefinition OperationDefinition ActivityDefinition", Canonical: true},
 	{Name: "instantiates-uri", Kind: URI, ID: "FamilyMemberHistory-instantiates-uri", Path: "instantiatesUri"},
-	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "patient", Targets: "Patient Group"},
+	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "patient", Targets: "Patient"},
 	{Name: "relationship", Kind: Token, ID: "FamilyMemberHistory-relationship", Path: "relationship"},
 	{Name: "sex", Kind: Token, ID: "FamilyMemberHistory-sex", Path: "sex"},
 	{Name: "status", Kind: Token, ID: "FamilyMemberHistory-status", Path: "status", System: "http://hl7.org/fhir/history-status"},
@@ -17,9 +17,9 @@ var ofFamilyMemberHistory = []Param{
 var ofFlag = []Param{
 	{Name: "author", Kind: Reference, ID: "Flag-author", Path: "author", Targets: "Practitioner Organization Device Patient PractitionerRole"},
 	{Name: "date", Kind: Date, ID: "clinical-date", Path: "period"},
-	{Name: "encounter", Kind: Reference, ID: "clinical-encounter", Path: "encounter", Targets: "Encounter EpisodeOfCare"},
+	{Name: "encounter", Kind: Reference, ID: "clinical-encounter", Path: "encounter", Targets: "Encounter"},
 	{Name: "identifier", Kind: Token, ID: "Flag-identifier", Path: "identifier"},
-	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "subject.where(resolve() is Patient)", Targets: "Patient Group", Cover: "subject"},
+	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "subject.where(resolve() is Patient)", Targets: "Patient", Cover: "subject"},
 	{Name: "subject", Kind: Reference, ID: "Flag-subject", Path: "subject", Targets: "Practitioner Group Organization Medication Patient PlanDefinition Procedure Location"},
 }
 
@@ -29,7 +29,7 @@ var ofGoal = []Param{
 	{Name: "description", Kind: Token, ID: "http://hl7.org/fhir/us/core/SearchParameter/us-core-goal-description", Path: "description"},
 	{Name: "identifier", Kind: Token, ID: "clinical-identifier", Path: "identifier"},
 	{Name: "lifecycle-status", Kind: Token, ID: "Goal-lifecycle-status", Path: "lifecycleStatus", System: "http://hl7.org/fhir/goal-status"},
-	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "subject.where(resolve() is Patient)", Targets: "Patient Group", Cover: "subject"},
+	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "subject.where(resolve() is Patient)", Targets: "Patient", Cover: "subject"},
 	{Name: "start-date", Kind: Date, ID: "Goal-start-date", Path: "start.ofType(date)"},
 	{Name: "subject", Kind: Reference, ID: "Goal-subject", Path: "subject", Targets: "Group Organization Patient"},
 	{Name: "target-date", Kind: Date, ID: "Goal-target-date", Path: "target.due.ofType(date)"},

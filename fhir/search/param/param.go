@@ -27,15 +27,16 @@ const (
 
 // Param is one search parameter of one resource type.
 type Param struct {
-	Name    string
-	Kind    Kind
-	ID      string // of the definition below http://hl7.org/fhir/SearchParameter/, or its whole URL
-	Path    string // below the resource, without its type; "" if there is none in R4
-	Targets string // of a reference: resource types with blanks between them, "*" for any
-	System  string // of a token: the code system that bare codes belong to by their binding; "" if several or none
-	Contact bool   // of a token: it reads ContactPoints only
-	Cover   string // parameters of the same type with blanks between them, that have all values of this one between them
-	Parts   []Part // of a composite
+	Name      string
+	Kind      Kind
+	ID        string // of the definition below http://hl7.org/fhir/SearchParameter/, or its whole URL
+	Path      string // below the resource, without its type; "" if there is none in R4
+	Targets   string // of a reference: resource types with blanks between them, "*" for any
+	System    string // of a token: the code system that bare codes belong to by their binding; "" if several or none
+	Contact   bool   // of a token: it reads ContactPoints only
+	Canonical bool   // of a reference: it reads canonicals and uris only, which name no record
+	Cover     string // parameters of the same type with blanks between them, that have all values of this one between them
+	Parts     []Part // of a composite
 }
 
 // Part is one component of a composite parameter.

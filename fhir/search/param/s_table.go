@@ -15,14 +15,14 @@ var ofSchedule = []Param{
 var ofSearchParameter = []Param{
 	{Name: "base", Kind: Token, ID: "SearchParameter-base", Path: "base", System: "http://hl7.org/fhir/resource-types"},
 	{Name: "code", Kind: Token, ID: "SearchParameter-code", Path: "code"},
-	{Name: "component", Kind: Reference, ID: "SearchParameter-component", Path: "component.definition", Targets: "SearchParameter"},
+	{Name: "component", Kind: Reference, ID: "SearchParameter-component", Path: "component.definition", Targets: "SearchParameter", Canonical: true},
 	{Name: "context", Kind: Token, ID: "conformance-context", Path: "useContext.value.ofType(CodeableConcept)"},
 	{Name: "context-quantity", Kind: Quantity, ID: "conformance-context-quantity", Path: "useContext.value.ofType(Quantity) | useContext.value.ofType(Range)"},
 	{Name: "context-type", Kind: Token, ID: "conformance-context-type", Path: "useContext.code"},
 	{Name: "context-type-quantity", Kind: Composite, ID: "conformance-context-type-quantity", Path: "useContext", Parts: []Part{{"context-type", "code"}, {"context-quantity", "value.ofType(Quantity) | value.ofType(Range)"}}},
 	{Name: "context-type-value", Kind: Composite, ID: "conformance-context-type-value", Path: "useContext", Parts: []Part{{"context-type", "code"}, {"context", "value.ofType(CodeableConcept)"}}},
 	{Name: "date", Kind: Date, ID: "conformance-date", Path: "date"},
-	{Name: "derived-from", Kind: Reference, ID: "SearchParameter-derived-from", Path: "derivedFrom", Targets: "SearchParameter"},
+	{Name: "derived-from", Kind: Reference, ID: "SearchParameter-derived-from", Path: "derivedFrom", Targets: "SearchParameter", Canonical: true},
 	{Name: "description", Kind: Text, ID: "conformance-description", Path: "description"},
 	{Name: "jurisdiction", Kind: Token, ID: "conformance-jurisdiction", Path: "jurisdiction"},
 	{Name: "name", Kind: Text, ID: "conformance-name", Path: "name"},
@@ -40,14 +40,14 @@ var ofServiceRequest = []Param{
 	{Name: "body-site", Kind: Token, ID: "ServiceRequest-body-site", Path: "bodySite"},
 	{Name: "category", Kind: Token, ID: "ServiceRequest-category", Path: "category"},
 	{Name: "code", Kind: Token, ID: "clinical-code", Path: "code"},
-	{Name: "encounter", Kind: Reference, ID: "clinical-encounter", Path: "encounter", Targets: "Encounter EpisodeOfCare"},
+	{Name: "encounter", Kind: Reference, ID: "clinical-encounter", Path: "encounter", Targets: "Encounter"},
 	{Name: "identifier", Kind: Token, ID: "clinical-identifier", Path: "identifier"},
-	{Name: "instantiates-canonical", Kind: Reference, ID: "ServiceRequest-instantiates-canonical", Path: "instantiatesCanonical", Targets: "PlanDefinition ActivityDefinition"},
+	{Name: "instantiates-canonical", Kind: Reference, ID: "ServiceRequest-instantiates-canonical", Path: "instantiatesCanonical", Targets: "PlanDefinition ActivityDefinition", Canonical: true},
 	{Name: "instantiates-uri", Kind: URI, ID: "ServiceRequest-instantiates-uri", Path: "instantiatesUri"},
 	{Name: "intent", Kind: Token, ID: "ServiceRequest-intent", Path: "intent", System: "http://hl7.org/fhir/request-intent"},
 	{Name: "occurrence", Kind: Date, ID: "ServiceRequest-occurrence", Path: "occurrence.ofType(dateTime) | occurrence.ofType(Period) | occurrence.ofType(Timing)"},
 	{Name: "order-detail", Kind: Token, ID: "ServiceRequest-order-detail", Path: "orderDetail"},
-	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "subject.where(resolve() is Patient)", Targets: "Patient Group", Cover: "subject"},
+	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "subject.where(resolve() is Patient)", Targets: "Patient", Cover: "subject"},
 	{Name: "performer", Kind: Reference, ID: "ServiceRequest-performer", Path: "performer", Targets: "Practitioner Organization CareTeam Device Patient HealthcareService PractitionerRole RelatedPerson"},
 	{Name: "performer-type", Kind: Token, ID: "ServiceRequest-performer-type", Path: "performerType"},
 	{Name: "priority", Kind: Token, ID: "ServiceRequest-priority", Path: "priority", System: "http://hl7.org/fhir/request-priority"},
@@ -93,7 +93,7 @@ var ofSpecimenDefinition = []Param{
 
 var ofStructureDefinition = []Param{
 	{Name: "abstract", Kind: Token, ID: "StructureDefinition-abstract", Path: "abstract"},
-	{Name: "base", Kind: Reference, ID: "StructureDefinition-base", Path: "baseDefinition", Targets: "StructureDefinition"},
+	{Name: "base", Kind: Reference, ID: "StructureDefinition-base", Path: "baseDefinition", Targets: "StructureDefinition", Canonical: true},
 	{Name: "base-path", Kind: Token, ID: "StructureDefinition-base-path", Path: "snapshot.element.base.path | differential.element.base.path"},
 	{Name: "context", Kind: Token, ID: "conformance-context", Path: "useContext.value.ofType(CodeableConcept)"},
 	{Name: "context-quantity", Kind: Quantity, ID: "conformance-context-quantity", Path: "useContext.value.ofType(Quantity) | useContext.value.ofType(Range)"},
@@ -116,7 +116,7 @@ var ofStructureDefinition = []Param{
 	{Name: "title", Kind: Text, ID: "conformance-title", Path: "title"},
 	{Name: "type", Kind: URI, ID: "StructureDefinition-type", Path: "type"},
 	{Name: "url", Kind: URI, ID: "conformance-url", Path: "url"},
-	{Name: "valueset", Kind: Reference, ID: "StructureDefinition-valueset", Path: "snapshot.element.binding.valueSet", Targets: "ValueSet"},
+	{Name: "valueset", Kind: Reference, ID: "StructureDefinition-valueset", Path: "snapshot.element.binding.valueSet", Targets: "ValueSet", Canonical: true},
 	{Name: "version", Kind: Token, ID: "conformance-version", Path: "version"},
 }
 
@@ -164,7 +164,7 @@ var ofSubstanceSpecification = []Param{
 
 var ofSupplyDelivery = []Param{
 	{Name: "identifier", Kind: Token, ID: "clinical-identifier", Path: "identifier"},
-	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "patient", Targets: "Patient Group"},
+	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "patient", Targets: "Patient"},
 	{Name: "receiver", Kind: Reference, ID: "SupplyDelivery-receiver", Path: "receiver", Targets: "Practitioner PractitionerRole"},
 	{Name: "status", Kind: Token, ID: "SupplyDelivery-status", Path: "status", System: "http://hl7.org/fhir/supplydelivery-status"},
 	{Name: "supplier", Kind: Reference, ID: "SupplyDelivery-supplier", Path: "supplier", Targets: "Practitioner Organization PractitionerRole"},

@@ -96,9 +96,9 @@ var ofVerificationResult = []Param{
 
 var ofVisionPrescription = []Param{
 	{Name: "datewritten", Kind: Date, ID: "VisionPrescription-datewritten", Path: "dateWritten"},
-	{Name: "encounter", Kind: Reference, ID: "clinical-encounter", Path: "encounter", Targets: "Encounter EpisodeOfCare"},
+	{Name: "encounter", Kind: Reference, ID: "clinical-encounter", Path: "encounter", Targets: "Encounter"},
 	{Name: "identifier", Kind: Token, ID: "clinical-identifier", Path: "identifier"},
-	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "patient", Targets: "Patient Group"},
+	{Name: "patient", Kind: Reference, ID: "clinical-patient", Path: "patient", Targets: "Patient"},
 	{Name: "prescriber", Kind: Reference, ID: "VisionPrescription-prescriber", Path: "prescriber", Targets: "Practitioner PractitionerRole"},
 	{Name: "status", Kind: Token, ID: "VisionPrescription-status", Path: "status", System: "http://hl7.org/fhir/fm-status"},
 }

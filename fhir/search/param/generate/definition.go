@@ -30,9 +30,9 @@ type component struct {
 type element struct {
 	Path             string `json:"path"`
 	ContentReference string `json:"contentReference"`
-	Max              string `json:"max"`
 	Type             []struct {
-		Code string `json:"code"`
+		Code          string   `json:"code"`
+		TargetProfile []string `json:"targetProfile"`
 	} `json:"type"`
 	Binding struct {
 		Strength string `json:"strength"`

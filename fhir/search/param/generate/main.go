@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -84,10 +85,7 @@ func (b *builder) add(p searchParameter, typ string) error {
 	if typ == "DomainResource" {
 		typ = "Resource" // _text
 	}
-	r := row{name: p.Code, kind: p.Type, id: strings.TrimPrefix(p.URL, base), targets: strings.Join(p.Target, " ")}
-	if len(p.Target) > 100 {
-		r.targets = "*"
-	}
+	r := row{name: p.Code, kind: p.Type, id: strings.TrimPrefix(p.URL, base)}
 	if strings.Contains(p.Expression, "exists()") {
 		r.paths = []string{strings.ReplaceAll(strings.ReplaceAll(p.Expression, typ+".", ""), "deceased", "deceased[x]")}
 		b.rows[typ] = append(b.rows[typ], r)
@@ -106,6 +104,7 @@ func (b *builder) add(p searchParameter, typ string) error {
 			f.paths[0] = "$this"
 		}
 		r.join(f)
+		r.addTargets(p.Target, alternative, f.last)
 		if slices.Equal(f.types, []string{"code"}) {
 			r.system = b.system(f.last)
 		}
@@ -128,6 +127,44 @@ func (r *row) join(f found) {
 			r.types = append(r.types, t)
 		}
 	}
+}
+
+var resolved = regexp.MustCompile(`\.where\(resolve\(\) is (\w+)\)$`)
+
+// addTargets adds the types that references at one alternative may point to: those of the parameter that the element
+// may point to, too. "*" is any.
+func (r *row) addTargets(targets []string, alternative string, e element) {
+	if r.kind != "reference" || r.targets == "*" {
+		return
+	}
+	if m := resolved.FindStringSubmatch(alternative); m != nil {
+		targets = m[1:]
+	} else if own := e.targets(); len(own) > 0 {
+		targets = slices.DeleteFunc(slices.Clone(targets), func(t string) bool { return !slices.Contains(own, t) })
+	}
+	if len(targets) > 100 || len(targets) == 0 {
+		r.targets = "*"
+		return
+	}
+	for _, t := range targets {
+		if !slices.Contains(strings.Fields(r.targets), t) {
+			r.targets = strings.TrimSpace(r.targets + " " + t)
+		}
+	}
+}
+
+// targets is the resource types that a Reference may point to, none if it may point to any.
+func (e *element) targets() (all []string) {
+	for _, t := range e.Type {
+		for _, profile := range t.TargetProfile {
+			typ := strings.TrimPrefix(profile, "http://hl7.org/fhir/StructureDefinition/")
+			if typ == "Resource" || t.Code != "Reference" {
+				return nil
+			}
+			all = append(all, typ)
+		}
+	}
+	return all
 }
 
 // addParts adds the components of a composite parameter.
@@ -232,7 +269,7 @@ func (b *builder) cover(typ string) {
 
 // coverOf is the parameters that cover row i together, nil if there are none.
 func coverOf(rows []row, i int) []string {
-	if !slices.Contains([]string{"token", "reference", "string", "uri"}, rows[i].kind) || rows[i].name == "phonetic" {
+	if rows[i].kind == "composite" || rows[i].kind == "special" || rows[i].name == "phonetic" {
 		return nil
 	}
 	var names []string
@@ -325,6 +362,9 @@ func (b *builder) writeType(out *strings.Builder, typ string) {
 		field(out, "System", r.system)
 		if slices.Equal(r.types, []string{"ContactPoint"}) {
 			out.WriteString(", Contact: true")
+		}
+		if r.kind == "reference" && !slices.Contains(r.types, "Reference") && !slices.Contains(r.types, "Resource") {
+			out.WriteString(", Canonical: true")
 		}
 		field(out, "Cover", strings.Join(r.cover, " "))
 		writeParts(out, r.parts)
