@@ -54,35 +54,50 @@ func (n *Node) Scrub(ctx context.Context, say func(ScrubLine)) error {
 
 // scrubRecords opens every version and compares it with what stands beside it.
 func (n *Node) scrubRecords(ctx context.Context, progress func(done, total uint64)) error {
-	var done uint64
 	return n.store.View(ctx, func(v *store.View) error {
-		return v.EachVersion(func(row *store.Version) error {
-			if done++; done%1000 == 0 {
-				progress(done, 0)
+		s := recordScrub{node: n, view: v}
+		err := v.EachVersion(func(row *store.Version) error {
+			if s.done++; s.done%1000 == 0 {
+				progress(s.done, 0)
 			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := n.scrubVersion(ctx, v, row); err != nil {
-				return fault.Wrap(fault.Broken, "record-altered", fmt.Sprintf("the row of %s/%s version %d in the table `version` was altered", row.Type, row.ID, row.Version), err)
+			if err := s.version(ctx, row); err != nil {
+				return fault.Wrap(fault.Broken, "record-altered", fmt.Sprintf("the row of %s/%s version %d in the table `version` was altered, or what stands beside it",
+					row.Type, row.ID, row.Version), err)
 			}
 			return nil
 		})
+		if err != nil {
+			return err
+		}
+		return v.CheckRows(s.records, s.rows)
 	})
 }
 
-func (n *Node) scrubVersion(ctx context.Context, v *store.View, row *store.Version) error {
-	current, err := v.Current(row.Type, row.ID)
+// recordScrub is how far the records have been looked at.
+type recordScrub struct {
+	node    *Node
+	view    *store.View
+	done    uint64 // versions
+	records int
+	rows    int // that searches begin with
+}
+
+func (s *recordScrub) version(ctx context.Context, row *store.Version) error {
+	current, err := s.view.Current(row.Type, row.ID)
 	if err != nil {
 		return err
 	}
-	if err := sameHead(v, current, row); err != nil {
+	if err := sameHead(s.view, current, row); err != nil {
 		return err
 	}
+	inspect := func(raw []byte) error { return s.sameIndex(raw, current, row) }
 	if row.Deleted {
-		return n.vault.Check(ctx, refOf(row), row, func([]byte) error { return nil })
+		inspect = func([]byte) error { return s.found(current, row, nil) }
 	}
-	return n.vault.Check(ctx, refOf(row), row, func(raw []byte) error { return sameIndex(v, raw, current, row) })
+	return s.node.vault.Check(ctx, refOf(row), row, inspect)
 }
 
 func refOf(row *store.Version) gate.Ref {
@@ -98,8 +113,9 @@ func sameHead(v *store.View, current store.Hit, row *store.Version) error {
 	if err != nil {
 		return err
 	}
-	if newest[0].Version != current.Version {
-		return errors.New("the table `record` does not point at the newest version")
+	pointed, err := v.Newest(current)
+	if err != nil || newest[0].Version != pointed.Version {
+		return errors.Join(errors.New("the table `record` does not point at the newest version"), err)
 	}
 	if row.Version == current.Version && (row.Deleted != current.Deleted || row.Updated != current.Updated) {
 		return errors.New("the tables `record` and `version` disagree about when it was stored or whether it is deleted")
@@ -110,7 +126,7 @@ func sameHead(v *store.View, current store.Hit, row *store.Version) error {
 // sameIndex compares what consent filters on, and what searches look at, with
 // the record itself: who could change the one could make the other seen or
 // hidden.
-func sameIndex(v *store.View, raw []byte, current store.Hit, row *store.Version) error {
+func (s *recordScrub) sameIndex(raw []byte, current store.Hit, row *store.Version) error {
 	doc, err := resource.Parse(raw, resource.Limits{})
 	if err != nil {
 		return err
@@ -123,41 +139,20 @@ func sameIndex(v *store.View, raw []byte, current store.Hit, row *store.Version)
 	if index.Subject != row.Subject || !bytes.Equal(facets, row.Encoded) {
 		return errors.New("the facets beside it are not those of the record")
 	}
+	if row.Version == current.Version && !bytes.Equal(facets, store.EncodeFacets(&current.Facets)) {
+		return errors.New("the facets in the table `record` are not those of the record")
+	}
+	return s.found(current, row, &index)
+}
+
+// found compares what the newest version of a record is found by.
+func (s *recordScrub) found(current store.Hit, row *store.Version, index *search.Index) error {
 	if row.Version != current.Version {
 		return nil
 	}
-	if !bytes.Equal(facets, store.EncodeFacets(&current.Facets)) {
-		return errors.New("the facets in the table `record` are not those of the record")
-	}
-	for i := range index.Texts {
-		index.Texts[i].Value = search.Fold(index.Texts[i].Value) // as the tables have them
-	}
-	have, err := v.Index(row.Type, row.ID)
-	if err != nil {
-		return err
-	}
-	if !sameSet(index.Tokens, have.Tokens) || !sameSet(index.Dates, have.Dates) ||
-		!sameSet(index.References, have.References) || !sameSet(index.Texts, have.Texts) {
-		return errors.New("the search tables do not say what the record says")
-	}
-	return nil
-}
-
-// sameSet tells whether two lists hold the same, however often and in whatever
-// order.
-func sameSet[T comparable](a, b []T) bool {
-	in := make(map[T]bool, len(a))
-	for _, x := range a {
-		in[x] = true
-	}
-	seen := make(map[T]bool, len(b))
-	for _, x := range b {
-		if !in[x] {
-			return false
-		}
-		seen[x] = true
-	}
-	return len(in) == len(seen)
+	rows, err := s.view.CheckFound(current, index)
+	s.records, s.rows = s.records+1, s.rows+rows
+	return err
 }
 
 // scrubLog checks every entry, tile and the seal, and that every version that

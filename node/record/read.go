@@ -174,7 +174,7 @@ func (d *Desk) Search(ctx context.Context, actor identity.Actor, q search.Query,
 				page.Total = hits.Total
 			}
 			for _, h := range hits.Hits {
-				row, err := v.Version(h.Type, h.ID, h.Version)
+				row, err := v.Newest(h)
 				if err != nil {
 					return err
 				}

@@ -16,9 +16,6 @@ type session interface {
 	// queue runs a statement without asking what came of it. An error may come
 	// from a later statement, or from commit.
 	queue(sql string, args ...any) error
-	// insert adds a row to a table with an integer key of the database's own and
-	// returns that key, or 0 if the row conflicted with one that is there.
-	insert(sql string, args ...any) (int64, error)
 	// each calls f with every row of the answer to a constant statement until f
 	// fails or returns errStop.
 	each(sql string, f func(row) error, args ...any) error
@@ -35,6 +32,9 @@ type session interface {
 	undo() error    // goes back to it
 	release() error // forgets it
 
+	// sweep wipes what is not in use in a part of the database's files and
+	// returns where the next part begins, 0 at the end.
+	sweep(from int64) (next int64, err error)
 	// checkpoint sees to it that what was deleted is gone from the database's
 	// files as far as this program can, and reports false when a reader is in
 	// the way.

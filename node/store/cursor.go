@@ -7,25 +7,34 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"cairn/fhir/search"
 	"cairn/node/fault"
 )
 
-// place is where a page of a search ended.
+// place is where a page ended: after the record rid of the search part, which
+// has these sort keys.
 type place struct {
-	rid   int64 // of the last hit; below 2^40
-	total uint32
+	part  int
+	rid   int64
+	total int      // what the first page counted; -1 if it did not
+	keys  [][]byte // one for each sort rule; nil where the record has no value
 }
 
-// cursors turns places into opaque text and back. A cursor is one AES block
-// over rid, total and a check of the query, under a key of this database: rids
-// count all records of the hospital, so the steps between those that a reader
-// sees would tell how many he does not see.
-type cursors struct{ block cipher.Block }
+// cursors turns places into opaque text and back. A cursor holds values of
+// records, and numbers that count records which its reader may not see, so it is
+// encrypted under a key of this database, bound to the question that it
+// belongs to.
+type cursors struct{ aead cipher.AEAD }
 
-const cursorKey = "store.cursor-key"
+const (
+	cursorKey  = "store.cursor-key"
+	cursorLife = 24 * time.Hour
+	maxCursor  = 512 // bytes of text
+)
 
 // loadCursors reads the key from the database, or makes it.
 func loadCursors(c *conn) (*cursors, error) {
@@ -43,40 +52,72 @@ func loadCursors(c *conn) (*cursors, error) {
 	if err != nil {
 		return nil, corrupt(fmt.Errorf("the key of cursors: %w", err))
 	}
-	return &cursors{block}, nil
-}
-
-func (k *cursors) seal(q search.Query, p place) string {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(p.rid)<<24)
-	binary.BigEndian.PutUint32(b[5:9], p.total)
-	copy(b[9:], queryCheck(q))
-	k.block.Encrypt(b[:], b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// open returns the place of a query's cursor, the start if it has none.
-func (k *cursors) open(q search.Query) (place, error) {
-	if q.Cursor == "" {
-		return place{}, nil
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, corrupt(fmt.Errorf("the key of cursors: %w", err))
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
-	if err != nil || len(b) != 16 {
+	return &cursors{aead}, nil
+}
+
+// seal makes the cursor of a place. question says what was asked.
+func (k *cursors) seal(question []byte, p place) string {
+	b := binary.AppendVarint(nil, time.Now().Unix())
+	b = binary.AppendUvarint(b, uint64(p.part)) //nolint:gosec // an index
+	b = binary.AppendVarint(b, p.rid)
+	b = binary.AppendVarint(b, int64(p.total))
+	for _, key := range p.keys {
+		if key == nil {
+			b = append(b, 0)
+			continue
+		}
+		b = append(binary.AppendUvarint(b, uint64(len(key))+1), key...)
+	}
+	return base64.RawURLEncoding.EncodeToString(k.aead.Seal(nil, nil, b, question))
+}
+
+// open returns the place of a cursor that seal made for the same question.
+func (k *cursors) open(question []byte, text string) (place, error) {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
 		return place{}, badCursor()
 	}
-	k.block.Decrypt(b, b)
-	if string(b[9:]) != string(queryCheck(q)) {
+	b, err := k.aead.Open(nil, nil, sealed, question)
+	if err != nil {
 		return place{}, badCursor()
 	}
-	return place{int64(binary.BigEndian.Uint64(b[:8]) >> 24), binary.BigEndian.Uint32(b[5:9])}, nil
+	r := facetReader{raw: b, text: string(b)}
+	made := time.Unix(r.varint(), 0)
+	p := place{part: int(r.uvarint()), rid: r.varint(), total: int(r.varint())} //nolint:gosec // what seal wrote
+	for !r.bad && r.at < len(b) {
+		var key []byte
+		if n := r.uvarint(); n > 0 {
+			key = []byte(r.take(n - 1))
+		}
+		p.keys = append(p.keys, key)
+	}
+	if r.bad {
+		return place{}, badCursor()
+	}
+	if time.Since(made) > cursorLife {
+		return place{}, fault.New(fault.Invalid, "store.cursor-old", "This link to the next page is more than a day old.").
+			WithHint("Start the search again from its first page.")
+	}
+	return p, nil
 }
 
-// queryCheck is seven bytes that depend on everything the query asks for but
-// its place and page size.
-func queryCheck(q search.Query) []byte {
-	q.Cursor, q.Count = "", 0
-	sum := sha256.Sum256(fmt.Appendf(nil, "%#v", q))
-	return sum[:7]
+// questionOf is a hash of everything that queries ask for but their place and
+// the size of their pages.
+func questionOf(queries []search.Query) ([]byte, error) {
+	all := append([]search.Query(nil), queries...)
+	for i := range all {
+		all[i].Cursor, all[i].Count = "", 0
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return nil, fmt.Errorf("naming a search: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return sum[:], nil
 }
 
 func badCursor() error {

@@ -1,6 +1,16 @@
 package store
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
+
+// InOrder compares records of different subjects as searches do.
+func InOrder(a, b Record) int {
+	lo, _ := bucket(a.Subject)
+	other, _ := bucket(b.Subject)
+	return cmp.Compare(lo, other)
+}
 
 // Settings returns what the database says of its durability settings, for the
 // writer and for a reader.

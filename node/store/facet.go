@@ -139,8 +139,9 @@ func (r *facetReader) varint() int64 {
 	return n
 }
 
-func (r *facetReader) string() string {
-	n := r.uvarint()
+func (r *facetReader) string() string { return r.take(r.uvarint()) }
+
+func (r *facetReader) take(n uint64) string {
 	if r.bad || n > uint64(len(r.raw)-r.at) {
 		r.bad = true
 		return ""

@@ -36,4 +36,9 @@ func damaged(what string) error {
 	return fault.New(fault.Broken, "store.corrupt", "The records store is damaged: "+what+" is not readable.")
 }
 
+// altered says that rows which belong together disagree.
+func altered(what string) error {
+	return fault.New(fault.Broken, "store.altered", "The records store was altered or is damaged: "+what+".")
+}
+
 func missing(code, text string) error { return fault.New(fault.NotFound, code, text) }

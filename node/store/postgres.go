@@ -133,13 +133,6 @@ func (c *elephant) queue(sql string, args ...any) error {
 
 func (c *elephant) failed() bool { return c.dead != nil || c.status == 'E' }
 
-// insert adds a row and returns the key that the database gave it.
-func (c *elephant) insert(sql string, args ...any) (rid int64, err error) {
-	err = c.each(sql+" RETURNING rid", func(r row) error { rid = r.int(0); return nil }, args...)
-	c.wrote = true
-	return rid, err
-}
-
 func (c *elephant) each(sql string, f func(row) error, args ...any) error {
 	return c.fetch(sql, firstRows, f, args)
 }

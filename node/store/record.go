@@ -1,6 +1,8 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 
 	"cairn/fhir/search"
@@ -12,7 +14,7 @@ import (
 type Record struct {
 	Type, ID string
 	Version  uint64
-	Subject  string // local patient id, or empty
+	Subject  string // local patient id, or empty; the same in every version
 	Updated  int64  // Unix milliseconds
 	Deleted  bool   // this version says that the record is deleted
 	Entry    uint64 // index of the log entry of this version
@@ -25,6 +27,7 @@ type Record struct {
 type Version struct {
 	Type, ID string
 	Version  uint64
+	Seq      uint64 // its place among all versions stored here, from 1
 	Subject  string
 	Updated  int64 // Unix milliseconds
 	Deleted  bool
@@ -32,6 +35,26 @@ type Version struct {
 	Facets   search.Facets
 	Encoded  []byte // the facets as EncodeFacets gives them, which the body is sealed with
 	Body     []byte
+}
+
+// The number of a record, rid: a hash of its subject above seqBits, below it
+// the seq of its first version. Records about one patient lie together in the
+// database, whenever they were stored. That two patients may share a hash does
+// no harm: whom a record is about stands in its row.
+const (
+	seqBits = 39
+	maxSeq  = 1<<seqBits - 1
+)
+
+// bucket returns the part of all rids that belongs to a subject: those above
+// lo, up to and with hi.
+func bucket(subject string) (lo, hi int64) {
+	var n uint64
+	if subject != "" {
+		sum := sha256.Sum256([]byte(subject))
+		n = 1 + binary.BigEndian.Uint64(sum[:])%(1<<(63-seqBits)-1)
+	}
+	return int64(n << seqBits), int64(n<<seqBits | maxSeq)
 }
 
 // PutRecord stores a version and makes it the current one: what earlier
@@ -45,91 +68,85 @@ func (tx *Tx) PutRecord(r Record, previous uint64) error {
 	if r.Version <= previous {
 		return broken(fmt.Errorf("version %d cannot follow version %d", r.Version, previous))
 	}
-	rid, err := tx.putCurrent(&r, previous)
-	if err != nil {
-		return err
+	if tx.w.seq >= maxSeq {
+		return full(fmt.Errorf("%d versions are stored, and no more can be numbered", tx.w.seq))
 	}
-	_, err = tx.exec("INSERT INTO version (rid, version, subject, updated, deleted, entry, facets, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		rid, int64(r.Version), r.Subject, r.Updated, flag(r.Deleted), int64(r.Entry), EncodeFacets(&r.Index.Facets), r.Body)
-	if err != nil || r.Deleted {
-		return err
-	}
-	return tx.putIndex(rid, &r.Index)
-}
-
-func (tx *Tx) putCurrent(r *Record, previous uint64) (rid int64, err error) {
-	facets := EncodeFacets(&r.Index.Facets)
+	seq := tx.w.seq + 1
+	put := tx.replace
 	if previous == 0 {
-		rid, err = tx.insert("INSERT INTO record (type, id, version, subject, deleted, updated, facets) "+
-			"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			r.Type, r.ID, int64(r.Version), r.Subject, flag(r.Deleted), r.Updated, facets)
-		if err == nil && rid == 0 {
-			err = fault.New(fault.Conflict, "store.exists", "This record exists already.")
-		}
-		return rid, err
+		put = tx.add
 	}
-	var current uint64
-	_, err = tx.c.one("SELECT rid, version FROM record WHERE type = ? AND id = ?", func(row row) error {
-		rid, current = row.int(0), row.uint(1)
-		return nil
-	}, r.Type, r.ID)
+	rid, facets, err := put(&r, previous, seq)
 	if err != nil {
-		return 0, err
-	}
-	if current != previous {
-		return 0, fault.New(fault.Precondition, "store.changed", "Somebody else changed this record in the meantime.").
-			WithHint("Read the record again and repeat the change.")
-	}
-	return rid, tx.replace(rid, r, facets)
-}
-
-// replace makes a version the current one of a record that is there, and drops
-// what the one before could be found by.
-func (tx *Tx) replace(rid int64, r *Record, facets []byte) error {
-	for _, table := range [...]string{
-		"DELETE FROM token WHERE rid = ?", "DELETE FROM date WHERE rid = ?",
-		"DELETE FROM ref WHERE rid = ?", "DELETE FROM text WHERE rid = ?",
-	} {
-		if _, err := tx.exec(table, rid); err != nil {
-			return err
-		}
-	}
-	if r.Deleted {
-		_, err := tx.exec("UPDATE record SET version = ?, subject = ?, deleted = 1, updated = ? WHERE rid = ?",
-			int64(r.Version), r.Subject, r.Updated, rid)
 		return err
 	}
-	_, err := tx.exec("UPDATE record SET version = ?, subject = ?, deleted = 0, updated = ?, facets = ? WHERE rid = ?",
-		int64(r.Version), r.Subject, r.Updated, facets, rid)
+	err = tx.put("INSERT INTO version (seq, rid, type, version, subject, updated, deleted, entry, facets, body) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		int64(seq), rid, r.Type, int64(r.Version), r.Subject, r.Updated, flag(r.Deleted), int64(r.Entry), facets, r.Body)
+	if err == nil {
+		tx.w.seq = seq
+	}
 	return err
 }
 
-func (tx *Tx) putIndex(rid int64, x *search.Index) error {
-	for _, t := range x.Tokens {
-		if _, err := tx.exec("INSERT INTO token (rid, param, code, system) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			rid, t.Param, t.Code, t.System); err != nil {
-			return err
-		}
+// add makes the row of a record that must not be there.
+func (tx *Tx) add(r *Record, _, seq uint64) (rid int64, facets []byte, err error) {
+	lo, _ := bucket(r.Subject)
+	rid, facets = lo|int64(seq), EncodeFacets(&r.Index.Facets)
+	var found []byte
+	if !r.Deleted {
+		found = r.Index.Encode()
 	}
-	for _, d := range x.Dates {
-		if _, err := tx.exec("INSERT INTO date (rid, param, lo, hi) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			rid, d.Param, d.Lo, d.Hi); err != nil {
-			return err
-		}
+	n, err := tx.exec("INSERT INTO record (rid, type, id, version, seq, subject, deleted, updated, facets, found) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (type, id) DO NOTHING",
+		rid, r.Type, r.ID, int64(r.Version), int64(seq), r.Subject, flag(r.Deleted), r.Updated, facets, found)
+	if err == nil && n == 0 {
+		err = fault.New(fault.Conflict, "store.exists", "This record exists already.")
 	}
-	for _, r := range x.References {
-		if _, err := tx.exec("INSERT INTO ref (rid, param, target) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-			rid, r.Param, r.Target); err != nil {
-			return err
-		}
+	if err == nil && !r.Deleted {
+		err = tx.post(rid, traces{}, tracesOf(r.Type, &r.Index))
 	}
-	for _, t := range x.Texts {
-		if _, err := tx.exec("INSERT INTO text (rid, param, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-			rid, t.Param, search.Fold(t.Value)); err != nil {
-			return err
-		}
+	return rid, facets, err
+}
+
+// replace makes a version the current one of a record that is there, in place
+// of what the one before could be found by.
+func (tx *Tx) replace(r *Record, previous, seq uint64) (rid int64, facets []byte, err error) {
+	var head Hit
+	_, err = tx.c.one(hitColumns+"FROM record r WHERE r.type = ? AND r.id = ?",
+		func(row row) (err error) { head, err = scanHit(row); return err }, r.Type, r.ID)
+	if err != nil {
+		return 0, nil, err
 	}
-	return nil
+	if head.Version != previous {
+		return 0, nil, fault.New(fault.Precondition, "store.changed", "Somebody else changed this record in the meantime.").
+			WithHint("Read the record again and repeat the change.")
+	}
+	if head.Subject != r.Subject {
+		return 0, nil, broken(fmt.Errorf("a version cannot be about somebody else than the one before"))
+	}
+	var found []byte
+	var before, after traces
+	facets = EncodeFacets(&r.Index.Facets)
+	current := facets
+	if r.Deleted {
+		current = EncodeFacets(&head.Facets)
+	} else {
+		found, after = r.Index.Encode(), tracesOf(r.Type, &r.Index)
+	}
+	if !head.Deleted {
+		x, err := head.Load()
+		if err != nil {
+			return 0, nil, err
+		}
+		before = tracesOf(r.Type, x)
+	}
+	err = tx.put("UPDATE record SET version = ?, seq = ?, deleted = ?, updated = ?, facets = ?, found = ? WHERE rid = ?",
+		int64(r.Version), int64(seq), flag(r.Deleted), r.Updated, current, found, head.rid)
+	if err == nil {
+		err = tx.post(head.rid, before, after)
+	}
+	return head.rid, facets, err
 }
 
 func flag(b bool) int64 {
@@ -148,18 +165,38 @@ type Hit struct {
 	Updated  int64 // Unix milliseconds
 	Deleted  bool
 	Facets   search.Facets
+	Index    *search.Index // what it was found by; only a search fills it
+
+	rid   int64
+	seq   uint64
+	found []byte
 }
 
-const hitColumns = "SELECT r.rid, r.type, r.id, r.version, r.subject, r.updated, r.deleted, r.facets "
+const hitColumns = "SELECT r.rid, r.type, r.id, r.version, r.seq, r.subject, r.updated, r.deleted, r.facets, r.found "
 
 func scanHit(r row) (Hit, error) {
-	facets, err := decodeFacets(r.blob(7))
+	facets, err := decodeFacets(r.blob(8))
 	if err != nil {
 		return Hit{}, damaged("a record's row")
 	}
-	h := Hit{Type: r.text(1), ID: r.text(2), Version: r.uint(3), Subject: r.text(4), Updated: r.int(5), Deleted: r.int(6) != 0, Facets: facets}
+	h := Hit{Type: r.text(1), ID: r.text(2), Version: r.uint(3), Subject: r.text(5), Updated: r.int(6), Deleted: r.int(7) != 0,
+		Facets: facets, rid: r.int(0), seq: r.uint(4), found: r.blob(9)}
 	h.Facets.Type, h.Facets.ID = h.Type, h.ID
 	return h, nil
+}
+
+// Load decodes what the record can be found by, once.
+func (h *Hit) Load() (*search.Index, error) {
+	if h.Index != nil {
+		return h.Index, nil
+	}
+	x, err := search.DecodeIndex(h.found)
+	if err != nil {
+		return nil, damaged("what a record is found by")
+	}
+	x.Subject, x.Updated, x.Facets = h.Subject, h.Updated, h.Facets
+	h.Index = &x
+	return h.Index, nil
 }
 
 // Current returns the current state of a record, deleted or not.
@@ -173,12 +210,12 @@ func (v *View) Current(typ, id string) (Hit, error) {
 	return h, err
 }
 
-const versionColumns = "SELECT r.type, r.id, v.version, v.subject, v.updated, v.deleted, v.entry, v.body, v.facets " +
-	"FROM record r JOIN version v ON v.rid = r.rid "
+const versionRows = "SELECT v.type, r.id, v.version, v.subject, v.updated, v.deleted, v.entry, v.body, v.facets, v.seq " +
+	"FROM version v JOIN record r ON r.rid = v.rid "
 
 func scanVersion(r row) (*Version, error) {
 	v := &Version{Type: r.text(0), ID: r.text(1), Version: r.uint(2), Subject: r.text(3), Updated: r.int(4),
-		Deleted: r.int(5) != 0, Entry: r.uint(6), Body: r.blob(7), Encoded: r.blob(8)}
+		Deleted: r.int(5) != 0, Entry: r.uint(6), Body: r.blob(7), Encoded: r.blob(8), Seq: r.uint(9)}
 	var err error
 	if v.Facets, err = decodeFacets(v.Encoded); err != nil {
 		return nil, damaged("a version's row")
@@ -189,9 +226,21 @@ func scanVersion(r row) (*Version, error) {
 
 // Version returns one version of a record.
 func (v *View) Version(typ, id string, version uint64) (*Version, error) {
+	return v.version(versionRows+"WHERE r.type = ? AND r.id = ? AND v.version = ?", typ, id, clampInt64(version))
+}
+
+// Newest returns the version that a hit is the current state of.
+func (v *View) Newest(h Hit) (*Version, error) {
+	out, err := v.version(versionRows+"WHERE v.seq = ?", int64(h.seq))
+	if fault.Is(err, fault.NotFound) || err == nil && (out.Type != h.Type || out.ID != h.ID || out.Version != h.Version) {
+		err = damaged("a record's newest version")
+	}
+	return out, err
+}
+
+func (v *View) version(sql string, args ...any) (*Version, error) {
 	var out *Version
-	found, err := v.c.one(versionColumns+"WHERE r.type = ? AND r.id = ? AND v.version = ?",
-		func(r row) (err error) { out, err = scanVersion(r); return err }, typ, id, clampInt64(version))
+	found, err := v.c.one(sql, func(r row) (err error) { out, err = scanVersion(r); return err }, args...)
 	if err == nil && !found {
 		err = noRecord()
 	}
@@ -201,14 +250,16 @@ func (v *View) Version(typ, id string, version uint64) (*Version, error) {
 // Versions returns up to limit versions of a record, newest first, all below
 // the version before. Begin with math.MaxUint64.
 func (v *View) Versions(typ, id string, before uint64, limit int) ([]*Version, error) {
-	var all []*Version
-	err := v.c.each(versionColumns+"WHERE r.type = ? AND r.id = ? AND v.version < ? ORDER BY v.version DESC LIMIT ?",
-		func(r row) error {
-			one, err := scanVersion(r)
-			all = append(all, one)
-			return err
-		},
+	return v.versions(versionRows+"WHERE r.type = ? AND r.id = ? AND v.version < ? ORDER BY v.version DESC LIMIT ?",
 		typ, id, clampInt64(before), int64(limit))
+}
+
+func (v *View) versions(sql string, args ...any) (all []*Version, err error) {
+	err = v.c.each(sql, func(r row) error {
+		one, err := scanVersion(r)
+		all = append(all, one)
+		return err
+	}, args...)
 	return all, err
 }
 
@@ -218,16 +269,27 @@ func (v *View) CountVersions(typ, id string) (int, error) {
 	return int(n), err
 }
 
+const versionBatch = 64
+
 // EachVersion calls f with every stored version of every record, in the order
 // in which they were stored, until f fails.
 func (v *View) EachVersion(f func(*Version) error) error {
-	return v.c.each(versionColumns+"ORDER BY v.rowid", func(r row) error {
-		one, err := scanVersion(r)
+	for after := uint64(0); ; {
+		batch, err := v.versions(versionRows+"WHERE v.seq > ? ORDER BY v.seq LIMIT ?",
+			int64(after), int64(versionBatch))
 		if err != nil {
 			return err
 		}
-		return f(one)
-	})
+		for _, one := range batch {
+			if err := f(one); err != nil {
+				return err
+			}
+			after = one.Seq
+		}
+		if len(batch) < versionBatch {
+			return nil
+		}
+	}
 }
 
 func noRecord() error { return missing("store.no-record", "There is no such record.") }

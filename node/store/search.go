@@ -1,71 +1,87 @@
 package store
 
 import (
-	"fmt"
-	"slices"
-	"strings"
+	"errors"
+	"math"
 
 	"cairn/fhir/search"
 	"cairn/node/fault"
 )
 
-// Bounds of a page.
+// Bounds of one search, with all its chains.
 const (
 	defaultPage = 50
 	maxPage     = 1000
+	maxLooks    = 100_000 // candidates that it looks at
+	maxTargets  = 10_000  // records that a chain leads through
+	chunk       = 256     // rows that are read at once
 )
+
+// Allow tells whether a record about the subject with these facets may be
+// known of. It sees every candidate before that is counted, put on a page,
+// followed or included; a nil Allow allows all.
+type Allow = func(subject string, f search.Facets) bool
 
 // Page is one page of what a search found.
 type Page struct {
 	Hits  []Hit
-	Total int    // how many there are on all pages
+	Total int    // how many there are on all pages; -1 if they were not counted
 	Next  string // cursor of the next page, "" at the end
 }
 
-// Search finds current records that are not deleted, in the order in which
-// they were first stored.
+// Search finds current records that are not deleted: those that q.Match finds,
+// once its chains are resolved.
 //
-// allow sees every candidate before it is counted or put on a page; nil allows
-// all. What it hides leaves no trace in the answer: not in Total, not as a
-// short page, and not in the cursor, which is encrypted. Total is counted on the
-// first page and carried along in the cursor.
+// They come in the order of q.Sort, by default in one of the store's own that
+// keeps together what is about one patient. A page goes on where the one before
+// ended, whatever was written meanwhile: a record that was not changed is
+// neither lost nor doubled. One that was changed stands in a sorted search where
+// its new values put it.
 //
-// A cursor that did not come from this search's own Next is refused with
-// fault.Invalid.
-func (v *View) Search(q search.Query, allow func(subject string, f search.Facets) bool) (Page, error) {
-	if !simple(q) {
-		return Page{}, fault.New(fault.Unsupported, "not-supported", "This store does not know a part of this search.")
-	}
-	from, err := v.cursors.open(q)
-	if err != nil {
-		return Page{}, err
-	}
-	f := finder{view: v, allow: allow, size: pageSize(q), total: from.total, first: q.Cursor == ""}
-	b := candidates(q, from.rid)
-	if err := v.c.ask(b.sql.String(), f.row, b.args...); err != nil {
-		return Page{}, err
-	}
-	page := Page{Hits: f.hits, Total: int(f.total)}
-	if f.more && len(f.hits) > 0 {
-		page.Next = v.cursors.seal(q, place{f.last, f.total})
-	}
-	return page, nil
+// What allow hides leaves no trace in the answer: not in Total, not as a short
+// page, not by a chain that leads through it, and not in the cursor, which is
+// encrypted. Total is counted on the first page and carried along: when q.Total
+// asks for it, and unless it says none also when q names a patient or ids.
+//
+// A cursor that did not come from this search's own Next, or is older than a
+// day, is refused with fault.Invalid. A search that would have to look at too
+// many records is refused with fault.Invalid and the code too-costly.
+func (v *View) Search(q search.Query, allow Allow) (Page, error) {
+	return v.SearchMany([]search.Query{q}, allow)
 }
 
-// simple reports whether the tables of this store can answer a query.
-func simple(q search.Query) bool {
-	return len(q.Chains)+len(q.Includes)+len(q.Sort)+len(q.Elements) == 0 && (q.Summary == "" || q.Summary == "count" || q.Summary == "false") &&
-		!slices.ContainsFunc(q.Clauses, func(c search.Clause) bool { return !simpleClause(c) })
+// SearchMany is Search for what any of several queries finds, as is asked of
+// several types at once. No record may be found by two of them. Sort, Count,
+// Cursor, CountOnly and Total are those of the first query.
+func (v *View) SearchMany(queries []search.Query, allow Allow) (Page, error) {
+	if len(queries) == 0 {
+		return Page{}, nil
+	}
+	s := &searching{hunt: newHunt(v, allow), queries: queries, first: queries[0], size: pageSize(queries[0])}
+	var err error
+	if s.question, err = questionOf(queries); err != nil {
+		return Page{}, err
+	}
+	s.from.total = -1
+	if s.first.Cursor != "" {
+		if s.from, err = v.cursors.open(s.question, s.first.Cursor); err != nil {
+			return Page{}, err
+		}
+	}
+	if len(s.first.Sort) > 0 && s.size > 0 {
+		return s.sorted()
+	}
+	return s.inOrder()
 }
 
-func simpleClause(c search.Clause) bool {
-	switch c.Kind {
-	case search.ByToken, search.ByDate, search.ByText:
-		return c.Modifier == search.Plain && c.Param != "_lastUpdated"
-	case search.ByReference:
-		return c.Modifier == search.Plain && !slices.ContainsFunc(c.References, func(v search.ReferenceValue) bool { return v.Target == "" })
-	}
-	return false
+// searching is one page of a search on its way.
+type searching struct {
+	*hunt
+	queries  []search.Query
+	first    search.Query
+	question []byte
+	size     int // hits on the page
+	from     place
 }
 
 func pageSize(q search.Query) int {
@@ -78,198 +94,147 @@ func pageSize(q search.Query) int {
 	return min(q.Count, maxPage)
 }
 
-// finder goes through the candidates of one search.
-type finder struct {
-	view  *View
-	allow func(string, search.Facets) bool
-	size  int  // hits on this page
-	first bool // the first page counts to the end
-	seen  int
-	hits  []Hit
-	last  int64 // rid of the last hit on the page
-	total uint32
-	more  bool
+// counting tells whether this page counts what there is.
+func (s *searching) counting() bool {
+	if s.first.Cursor != "" || s.first.Total == "none" {
+		return s.first.CountOnly
+	}
+	return s.insists() || s.first.Subject != "" || len(s.first.IDs) > 0
 }
 
-func (f *finder) row(r row) error {
-	if f.seen++; f.seen%256 == 0 {
-		if err := f.view.ctx.Err(); err != nil {
-			return fmt.Errorf("searching: %w", err)
+// insists tells whether there is no answer without a count.
+func (s *searching) insists() bool { return s.first.CountOnly || s.first.Total == "accurate" }
+
+// inOrder makes a page in the order of the parts and of rid.
+func (s *searching) inOrder() (Page, error) {
+	page := Page{Total: s.from.total}
+	counting, more := s.counting(), false
+	if counting {
+		page.Total = 0
+	}
+	take := func(part int, h *Hit) bool {
+		if counting {
+			page.Total++
 		}
+		if len(page.Hits) < s.size {
+			page.Hits = append(page.Hits, *h)
+			s.from.part, s.from.rid = part, h.rid
+			return true
+		}
+		more = true
+		return counting
 	}
-	h, err := scanHit(r)
+	err := s.through(counting, take)
+	if isTooCostly(err) && counting && !s.insists() && more {
+		page.Total, err = -1, nil // a page, but too many to count
+	}
 	if err != nil {
-		return err
+		return Page{}, err
 	}
-	if f.allow != nil && !f.allow(h.Subject, h.Facets) {
-		return nil
+	if more && s.size > 0 {
+		s.from.total = page.Total
+		page.Next = s.view.cursors.seal(s.question, s.from)
 	}
-	if f.first {
-		f.total++
-	}
-	if len(f.hits) < f.size {
-		f.hits, f.last = append(f.hits, h), r.int(0)
-		return nil
-	}
-	f.more = true
-	if !f.first {
-		return errStop
+	return page, nil
+}
+
+// through calls take with what the parts find after the place, until take says
+// that it is enough.
+func (s *searching) through(all bool, take func(part int, h *Hit) bool) error {
+	after := s.from.rid
+	for part := s.from.part; part < len(s.queries); part++ {
+		want := s.size + 1
+		if all {
+			want = math.MaxInt
+		}
+		enough := false
+		err := s.find(s.queries[part], after, want, func(h *Hit) bool {
+			enough = !take(part, h)
+			return !enough
+		})
+		if err != nil || enough {
+			return err
+		}
+		after = 0
 	}
 	return nil
 }
 
-// builder puts a statement together; every value is an argument.
-type builder struct {
-	sql  strings.Builder
-	args []any
+// hunt is what the parts of one search share: the view, who may see what, and
+// the bound on how much is looked at.
+type hunt struct {
+	view  *View
+	allow Allow
+	looks int // candidates that may still be looked at
 }
 
-func (b *builder) add(sql string, args ...any) {
-	b.sql.WriteString(sql)
-	b.args = append(b.args, args...)
+func newHunt(v *View, allow Allow) *hunt { return &hunt{view: v, allow: allow, looks: maxLooks} }
+
+// find calls take with every record that a query finds, in the order of rid and
+// after one, until take says that it is enough. want is how many that may be.
+func (h *hunt) find(q search.Query, after int64, want int, take func(*Hit) bool) error {
+	q, err := h.resolve(q)
+	if err != nil {
+		return err
+	}
+	p, err := h.plan(q, after, want)
+	if err != nil {
+		return err
+	}
+	return h.judge(&q, p, want, take)
 }
 
-// any adds alternatives joined by OR, in parentheses.
-func (b *builder) any(n int, alternative func(i int)) {
-	b.add("(")
-	for i := range n {
-		if i > 0 {
-			b.add(" OR ")
+// source gives candidates, each once.
+type source interface {
+	// next returns up to n of them, none at the end.
+	next(n int) ([]Hit, error)
+}
+
+// judge calls take with those candidates of a source that a query finds.
+func (h *hunt) judge(q *search.Query, from source, want int, take func(*Hit) bool) error {
+	for n := min(want, chunk); ; n = min(2*n, chunk) {
+		if err := h.view.ctx.Err(); err != nil {
+			return fault.As(err)
 		}
-		alternative(i)
-	}
-	b.add(")")
-}
-
-// candidates is the statement that selects what a query may find, from a place
-// on. When ids or the subject are given, they lead and every clause is looked
-// up by record; otherwise the first clause that is likely to be narrow leads.
-func candidates(q search.Query, after int64) *builder {
-	b := &builder{}
-	lead := leader(q)
-	b.add(hitColumns + "FROM ")
-	b.lead(q, lead)
-	b.add("record r WHERE r.type = ? AND r.deleted = 0 AND r.rid > ?", q.Type, after)
-	if q.Subject != "" {
-		b.add(" AND r.subject = ? AND r.subject <> ''", q.Subject)
-	}
-	if len(q.IDs) > 0 || lead >= 0 {
-		b.add(" AND r.rid = l.rid")
-	}
-	for i := range q.Clauses {
-		if i != lead {
-			b.add(" AND EXISTS (SELECT 1 FROM ")
-			b.clause(&q.Clauses[i])
-			b.add(" AND x.rid = r.rid)")
+		candidates, err := from.next(n)
+		if err != nil || len(candidates) == 0 {
+			return err
 		}
-	}
-	b.add(" ORDER BY r.rid")
-	return b
-}
-
-// lead adds the table l of the rids to begin with, if there is one.
-func (b *builder) lead(q search.Query, clause int) {
-	switch {
-	case len(q.IDs) > 0:
-		b.add("(SELECT x.rid FROM record x WHERE x.type = ?", q.Type)
-		b.add(" AND x.id IN (?"+strings.Repeat(",?", len(q.IDs)-1)+")", anys(q.IDs)...)
-	case clause >= 0:
-		b.add("(SELECT DISTINCT x.rid FROM ")
-		b.clause(&q.Clauses[clause])
-	default:
-		return
-	}
-	b.add(") l CROSS JOIN ") // its left side leads
-}
-
-// leader returns the clause that leads, or -1 if none does.
-func leader(q search.Query) int {
-	if q.Subject != "" || len(q.IDs) > 0 {
-		return -1
-	}
-	return slices.IndexFunc(q.Clauses, narrow)
-}
-
-func anys(list []string) []any {
-	out := make([]any, len(list))
-	for i, s := range list {
-		out[i] = s
-	}
-	return out
-}
-
-// narrow reports whether an index by value can find the records of a clause.
-func narrow(c search.Clause) bool {
-	if c.Kind == search.ByToken {
-		for _, v := range c.Tokens {
-			if v.AnyCode {
-				return false
+		for i := range candidates {
+			found, err := h.meets(q, &candidates[i])
+			if err != nil {
+				return err
+			}
+			if found && !take(&candidates[i]) {
+				return nil
 			}
 		}
 	}
-	return c.Kind != search.ByDate
 }
 
-// clause adds the table of a clause's values, named x, and its condition. The
-// meaning is that of search.Clause.Match.
-func (b *builder) clause(c *search.Clause) {
-	switch c.Kind {
-	case search.ByToken:
-		b.add("token x WHERE x.param = ? AND ", c.Param)
-		b.any(len(c.Tokens), func(i int) { b.token(c.Tokens[i]) })
-	case search.ByDate:
-		b.add("date x WHERE x.param = ? AND ", c.Param)
-		b.any(len(c.Dates), func(i int) { b.date(c.Dates[i]) })
-	case search.ByReference:
-		b.add("ref x WHERE x.param = ? AND ", c.Param)
-		b.any(len(c.References), func(i int) { b.add("x.target = ?", c.References[i].Target) })
-	case search.ByText:
-		b.add("text x WHERE ")
-		b.any(len(c.Texts), func(i int) { // each alternative by the index, which is by param first
-			b.add("x.param = ? AND x.value >= ? AND x.value < ?", c.Param, c.Texts[i], c.Texts[i]+lastRune)
-		})
-	default:
-		b.add("token x WHERE 1 = 0") // a kind that this store does not know finds nothing
+// meets tells whether a candidate may be seen and is what a query asks for.
+func (h *hunt) meets(q *search.Query, c *Hit) (bool, error) {
+	if h.looks--; h.looks < 0 {
+		return false, tooCostly()
 	}
+	if c.Deleted || c.Type != q.Type || h.allow != nil && !h.allow(c.Subject, c.Facets) {
+		return false, nil
+	}
+	x, err := c.Load()
+	if err != nil {
+		return false, err
+	}
+	return q.Match(x), nil
 }
 
-const lastRune = "\U0010FFFF" // sorts after every other
+const codeTooCostly = "too-costly"
 
-func (b *builder) token(v search.TokenValue) {
-	switch {
-	case v.AnySystem && v.AnyCode:
-		b.add("1 = 1")
-	case v.AnySystem:
-		b.add("x.code = ?", v.Code)
-	case v.AnyCode:
-		b.add("x.system = ?", v.System)
-	default:
-		b.add("x.code = ? AND x.system = ?", v.Code, v.System)
-	}
+func tooCostly() error {
+	return fault.New(fault.Invalid, codeTooCostly, "This search would have to look at too many records.").
+		WithHint("Narrow the search, for example by patient.")
 }
 
-func (b *builder) date(v search.DateValue) {
-	const within = "x.lo >= ? AND x.hi <= ?"
-	switch v.Prefix {
-	case search.Equal:
-		b.add(within, v.Lo, v.Hi)
-	case search.NotEqual:
-		b.add("NOT ("+within+")", v.Lo, v.Hi)
-	case search.Greater:
-		b.add("x.hi > ?", v.Hi)
-	case search.Less:
-		b.add("x.lo < ?", v.Lo)
-	case search.GreaterOrEqual:
-		b.add("(x.hi > ? OR "+within+")", v.Hi, v.Lo, v.Hi)
-	case search.LessOrEqual:
-		b.add("(x.lo < ? OR "+within+")", v.Lo, v.Lo, v.Hi)
-	case search.StartsAfter:
-		b.add("x.lo >= ?", v.Hi)
-	case search.EndsBefore:
-		b.add("x.hi <= ?", v.Lo)
-	case search.Approximately:
-		b.add("x.lo < ? AND x.hi > ?", v.Hi, v.Lo)
-	default:
-		b.add("1 = 0")
-	}
+func isTooCostly(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f) && f.Code == codeTooCostly
 }

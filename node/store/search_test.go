@@ -22,7 +22,7 @@ func population(rng *rand.Rand, n int) []store.Record {
 		}
 		for range rng.IntN(3) {
 			lo := int64(rng.IntN(20) - 10)
-			x.Dates = append(x.Dates, search.Date{Param: pick(rng, "date", "issued"), Lo: lo, Hi: lo + int64(rng.IntN(10))})
+			x.Dates = append(x.Dates, search.Date{Param: pick(rng, "date", "issued"), Lo: lo, Hi: lo + 1 + int64(rng.IntN(10))})
 		}
 		for range rng.IntN(3) {
 			x.References = append(x.References, search.Reference{Param: pick(rng, "encounter", "performer"), Target: pick(rng, "Encounter/1", "Encounter/2")})
@@ -128,11 +128,12 @@ func TestSearchFindsWhatMatchFinds(t *testing.T) {
 	all := population(rng, 300)
 	s := open(t, t.TempDir())
 	fill(t, s, all)
+	slices.SortStableFunc(all, store.InOrder)
 	hits := 0
 	view(t, s, func(v *store.View) error {
 		for range 3000 {
 			q := randomQuery(rng)
-			q.Count = 1 + rng.IntN(40)
+			q.Count, q.Total = 1+rng.IntN(40), "accurate"
 			hidden := int64(rng.IntN(4)) // 3 hides nothing
 			allow := func(_ string, f search.Facets) bool { return f.Lo != hidden }
 			var want []string
@@ -162,7 +163,7 @@ func TestAllowSeesTheSubject(t *testing.T) {
 	s := open(t, t.TempDir())
 	fill(t, s, population(rand.New(rand.NewPCG(3, 4)), 200))
 	view(t, s, func(v *store.View) error {
-		page, err := v.Search(search.Query{Type: "Observation", Count: 1000}, func(subject string, _ search.Facets) bool { return subject == "p2" })
+		page, err := v.Search(search.Query{Type: "Observation", Count: 1000, Total: "accurate"}, func(subject string, _ search.Facets) bool { return subject == "p2" })
 		for _, h := range page.Hits {
 			if h.Subject != "p2" {
 				t.Errorf("a hit about %q", h.Subject)

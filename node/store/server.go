@@ -193,6 +193,10 @@ func unfit(text, hint string) error {
 	return fault.New(fault.Unsupported, "store.server", text).WithHint(hint)
 }
 
+// sweep does nothing: what the server does not use any more it wipes by itself
+// or never, see checkpoint.
+func (c *elephant) sweep(int64) (int64, error) { return 0, nil }
+
 // checkpoint rewrites the table of wrapped data keys, so that a deleted one is
 // no longer in its file, and has the server free what the other tables do not
 // need any more. It reports false when somebody is reading.

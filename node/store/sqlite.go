@@ -131,19 +131,6 @@ func (c *lite) exec(sql string, args ...any) (int64, error) {
 	return res.RowsAffected()
 }
 
-// insert adds a row to a table with an integer key of the database's own and
-// returns that key, or 0 if the row conflicted with one that is there.
-func (c *lite) insert(sql string, args ...any) (int64, error) {
-	res, err := c.run(sql, args)
-	if err != nil {
-		return 0, err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return 0, err
-	}
-	return res.LastInsertId()
-}
-
 func (c *lite) run(sql string, args []any) (driver.Result, error) {
 	s, err := c.statement(sql, args)
 	if err != nil {

@@ -17,9 +17,12 @@
 // # Trust
 //
 // A thief of the file sees who is a patient here (local ids), resource types
-// and ids, the values that searches need (names, identifiers, birth dates,
-// clinical codes and dates), whom a slip is for and its marks, where else a
-// patient has records, and times; he sees no body: those are sealed under keys that are wrapped by a key that is not here.
+// and ids, the values that searches need (names, identifiers, addresses, birth
+// dates, clinical codes, results and dates: all search parameters of R4), whom a
+// slip is for and its marks, where else a patient has records, and times; he
+// sees no body: those are sealed under keys that are wrapped by a key that is
+// not here. The keys of postings are hashes without a secret: who guesses a
+// value finds the records that have it.
 // The facets of an old or deleted version (codes, dates, labels: what consent
 // filters on) stay in clear beside its sealed body until the record is erased.
 // A forger who edits the file is caught by the log (cairn/node/evidence): the
@@ -256,10 +259,17 @@ type Tx struct {
 	w *writer
 }
 
-// Checkpoint moves the write-ahead log into the database file and empties it,
-// so that what was deleted is in neither file. It fails with fault.Busy while a
+// Checkpoint goes through the database file and wipes what is not in use, then
+// moves the write-ahead log into it and empties that, so that what was deleted
+// is in neither file. Updates go on meanwhile. It fails with fault.Busy while a
 // View is running that began before the deletion.
 func (s *Store) Checkpoint(ctx context.Context) error {
+	for from := int64(1); from > 0; {
+		err := s.writer.do(ctx, s.closing, &job{alone: func(c *conn) (err error) { from, err = c.sweep(from); return err }})
+		if err != nil {
+			return err
+		}
+	}
 	return s.writer.do(ctx, s.closing, &job{alone: func(c *conn) error {
 		ok, err := c.checkpoint()
 		if err == nil && !ok {

@@ -35,6 +35,7 @@ type writer struct {
 	me     int64                 // who wrote last, if it was this process
 	space  space
 	next   uint64 // index of the next log entry
+	seq    uint64 // of the newest version
 	spoil  error  // what went wrong below the running update, sticky
 	group  []*job
 }
@@ -235,7 +236,7 @@ func (w *writer) runJob(j *job) error {
 	if err := w.c.save(); err != nil {
 		return err
 	}
-	before := w.next
+	next, seq := w.next, w.seq
 	w.spoil = nil
 	if j.err = w.call(j.f); j.err == nil {
 		j.err = w.spoil
@@ -244,7 +245,7 @@ func (w *writer) runJob(j *job) error {
 		return cmp.Or(w.spoil, j.err, errRolledBack)
 	}
 	if j.err != nil {
-		w.next = before
+		w.next, w.seq = next, seq
 		if err := w.c.undo(); err != nil {
 			return cmp.Or(w.spoil, err)
 		}
@@ -271,16 +272,6 @@ func (tx *Tx) put(sql string, args ...any) error {
 		tx.w.spoil = tx.c.queue(sql, args...)
 	}
 	return tx.w.spoil
-}
-
-// insert is exec for conn.insert.
-func (tx *Tx) insert(sql string, args ...any) (int64, error) {
-	if tx.w.spoil != nil {
-		return 0, tx.w.spoil
-	}
-	rid, err := tx.c.insert(sql, args...)
-	tx.w.spoil = err
-	return rid, err
 }
 
 func (w *writer) call(f func(*Tx) error) (err error) {
@@ -331,13 +322,18 @@ func (w *writer) forget() error {
 // stranger returns a number that stands for this process and for no other.
 func stranger() int64 { return rand.Int64N(math.MaxInt64) + 1 }
 
-// reload reads the next log index from the database.
+// reload reads the next log index and the newest version's seq from the
+// database.
 func (w *writer) reload() error {
 	n, err := w.c.number("SELECT max(idx) + 1 FROM entry")
 	if err != nil {
 		return err
 	}
-	w.next = uint64(n)
+	seq, err := w.c.number("SELECT max(seq) FROM version")
+	if err != nil {
+		return err
+	}
+	w.next, w.seq = uint64(n), uint64(seq)
 	w.size.Store(w.next)
 	return nil
 }

@@ -102,18 +102,27 @@ func TestTampered(t *testing.T) {
 	if err := c.StopOne(h); err != nil {
 		t.Fatal(err)
 	}
+	const second, third = "(SELECT rid FROM version WHERE seq = 2)", "(SELECT rid FROM version WHERE seq = 3)"
 	for name, edit := range map[string]string{
-		"a sealed body":      "UPDATE version SET body = substr(body, 1, 60) || x'00' || substr(body, 62) WHERE rid = 2",
-		"a category":         "UPDATE record SET facets = (SELECT facets FROM record WHERE rid = 3) WHERE rid = 2",
-		"whom it is about":   "UPDATE record SET subject = 'somebody' WHERE rid = 2",
-		"a deleted version":  "DELETE FROM version WHERE rid = 2",
-		"a leaf":             "UPDATE entry SET leaf = zeroblob(32) WHERE idx = 1",
-		"an entry's body":    "UPDATE entry SET body = zeroblob(100) WHERE idx = 1",
-		"an entry's kind":    "UPDATE entry SET kind = 'access.allowed' WHERE idx = 1",
-		"a deleted entry":    "DELETE FROM entry WHERE idx = 1",
-		"swapped entries":    "UPDATE entry SET idx = CASE idx WHEN 1 THEN -2 ELSE -1 END WHERE idx IN (1, 2); UPDATE entry SET idx = -idx WHERE idx < 0",
-		"a truncated log":    "DELETE FROM entry WHERE idx >= 2",
-		"two swapped bodies": "UPDATE version SET body = (SELECT body FROM version WHERE rid = 3) WHERE rid = 2",
+		"a sealed body":       "UPDATE version SET body = substr(body, 1, 60) || x'00' || substr(body, 62) WHERE seq = 2",
+		"a category":          "UPDATE record SET facets = (SELECT facets FROM record WHERE rid = " + third + ") WHERE rid = " + second,
+		"whom it is about":    "UPDATE record SET subject = 'somebody' WHERE rid = " + second,
+		"what it is found by": "UPDATE record SET found = (SELECT found FROM record WHERE rid = " + third + ") WHERE rid = " + second,
+		"another version":     "UPDATE record SET seq = 3 WHERE rid = " + second,
+		"a posting":           "UPDATE posting SET key = key + 1 WHERE rid = " + second,
+		"a posting too few":   "DELETE FROM posting WHERE rid = " + second + " AND key = (SELECT max(key) FROM posting WHERE rid = " + second + ")",
+		"a posting too many":  "INSERT INTO posting (key, rid) SELECT key, " + second + " FROM posting WHERE rid = " + third + " AND key NOT IN (SELECT key FROM posting WHERE rid = " + second + ")",
+		"a word":              "UPDATE word SET value = value || x'61'",
+		"a span":              "UPDATE span SET lo = lo - 1",
+		"a stray record":      "INSERT INTO record SELECT rid + 1000000, type, id || 'x', version, seq, subject, deleted, updated, facets, found FROM record WHERE rid = " + second,
+		"a deleted version":   "DELETE FROM version WHERE seq = 2",
+		"a leaf":              "UPDATE entry SET leaf = zeroblob(32) WHERE idx = 1",
+		"an entry's body":     "UPDATE entry SET body = zeroblob(100) WHERE idx = 1",
+		"an entry's kind":     "UPDATE entry SET kind = 'access.allowed' WHERE idx = 1",
+		"a deleted entry":     "DELETE FROM entry WHERE idx = 1",
+		"swapped entries":     "UPDATE entry SET idx = CASE idx WHEN 1 THEN -2 ELSE -1 END WHERE idx IN (1, 2); UPDATE entry SET idx = -idx WHERE idx < 0",
+		"a truncated log":     "DELETE FROM entry WHERE idx >= 2",
+		"two swapped bodies":  "UPDATE version SET body = (SELECT body FROM version WHERE seq = 3) WHERE seq = 2",
 	} {
 		t.Run(name, func(t *testing.T) {
 			copied := *h

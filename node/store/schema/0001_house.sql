@@ -1,66 +1,68 @@
 -- One row per resource: its current version. rid is the store's own number of
--- the resource and the order in which searches page.
+-- the resource: its upper bits are a hash of whom it is about, its lower ones
+-- the seq of its first version, so that what is about one patient lies together,
+-- in the order in which it was first stored. Searches page in the order of rid.
 CREATE TABLE record (
     rid     INTEGER PRIMARY KEY,
     type    TEXT    NOT NULL,
     id      TEXT    NOT NULL,
     version INTEGER NOT NULL,
+    seq     INTEGER NOT NULL, -- of the current version
     subject TEXT    NOT NULL,
     deleted INTEGER NOT NULL,
     updated INTEGER NOT NULL,
     facets  BLOB    NOT NULL,
+    found   BLOB    NOT NULL, -- the encoded search.Index; empty if deleted
     UNIQUE (type, id)
 );
-CREATE INDEX record_type ON record (type) WHERE deleted = 0;
-CREATE INDEX record_subject ON record (subject, type) WHERE deleted = 0 AND subject <> '';
+CREATE INDEX record_updated ON record (type, updated) WHERE deleted = 0;
 
--- Every version ever stored, as sealed bytes.
+-- Every version ever stored, as sealed bytes, in the order in which they were
+-- stored: seq is dense from 1.
 CREATE TABLE version (
+    seq     INTEGER PRIMARY KEY,
     rid     INTEGER NOT NULL REFERENCES record (rid),
+    type    TEXT    NOT NULL,
     version INTEGER NOT NULL,
     subject TEXT    NOT NULL,
     updated INTEGER NOT NULL,
     deleted INTEGER NOT NULL,
     entry   INTEGER NOT NULL,
     facets  BLOB    NOT NULL,
-    body    BLOB    NOT NULL,
-    UNIQUE (rid, version)
+    body    BLOB    NOT NULL
 );
+CREATE UNIQUE INDEX version_record ON version (rid, version);
+CREATE INDEX version_type ON version (type, seq);
 
--- What searches look at besides the record itself.
-CREATE TABLE token (
-    rid    INTEGER NOT NULL REFERENCES record (rid),
-    param  TEXT    NOT NULL,
-    code   TEXT    NOT NULL,
-    system TEXT    NOT NULL,
-    PRIMARY KEY (rid, param, code, system)
+-- Where searches begin. All three only narrow: what a record is found by stands
+-- in its own row, and the rows here follow from that.
+
+-- key is a hash of type, parameter and value; every record that is not deleted
+-- has a row under the key of its type alone.
+CREATE TABLE posting (
+    key INTEGER NOT NULL,
+    rid INTEGER NOT NULL,
+    PRIMARY KEY (key, rid)
 ) WITHOUT ROWID;
-CREATE INDEX token_code ON token (code, param);
 
-CREATE TABLE date (
-    rid   INTEGER NOT NULL REFERENCES record (rid),
-    param TEXT    NOT NULL,
+-- Folded strings, by their beginnings; key is a hash of type and parameter.
+CREATE TABLE word (
+    key   INTEGER NOT NULL,
+    value BLOB    NOT NULL,
+    rid   INTEGER NOT NULL,
+    PRIMARY KEY (key, value, rid)
+) WITHOUT ROWID;
+
+-- Ranges [lo, hi) of times and numbers. width is the class of hi - lo, so that
+-- those that overlap a range lie near it.
+CREATE TABLE span (
+    key   INTEGER NOT NULL,
+    width INTEGER NOT NULL,
     lo    INTEGER NOT NULL,
     hi    INTEGER NOT NULL,
-    PRIMARY KEY (rid, param, lo, hi)
+    rid   INTEGER NOT NULL,
+    PRIMARY KEY (key, width, lo, hi, rid)
 ) WITHOUT ROWID;
-
-CREATE TABLE ref (
-    rid    INTEGER NOT NULL REFERENCES record (rid),
-    param  TEXT    NOT NULL,
-    target TEXT    NOT NULL,
-    PRIMARY KEY (rid, param, target)
-) WITHOUT ROWID;
-CREATE INDEX ref_target ON ref (target, param);
-
--- Folded beginnings of names and the like.
-CREATE TABLE text (
-    rid   INTEGER NOT NULL REFERENCES record (rid),
-    param TEXT    NOT NULL,
-    value TEXT    NOT NULL,
-    PRIMARY KEY (rid, param, value)
-) WITHOUT ROWID;
-CREATE INDEX text_value ON text (param, value);
 
 -- The hospital's log: idx is dense from 0 in commit order.
 CREATE TABLE entry (

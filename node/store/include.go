@@ -1,0 +1,147 @@
+package store
+
+import (
+	"cmp"
+	"math"
+	"strings"
+
+	"cairn/fhir/search"
+	"cairn/node/fault"
+)
+
+// maxIncluded is how many records a page has beside its matches at most.
+const maxIncluded = 1000
+
+// Includes returns the records that q.Includes asks for beside the hits of a
+// page, each once and none that is a hit. What allow hides is not included, and
+// nothing is reached through it. A page that would have more than a thousand is
+// refused with fault.Invalid and the code too-costly.
+func (v *View) Includes(q search.Query, hits []Hit, allow Allow) ([]Hit, error) {
+	n := &including{hunt: newHunt(v, allow), seen: make(map[string]bool, len(hits))}
+	for i := range hits {
+		n.seen[hits[i].name()] = true
+	}
+	rules, from := q.Includes, hits
+	for len(rules) > 0 && len(from) > 0 {
+		before := len(n.found)
+		for _, rule := range rules {
+			if err := n.follow(rule, from); err != nil {
+				return nil, err
+			}
+		}
+		rules, from = iterating(q.Includes), n.found[before:]
+	}
+	return n.found, nil
+}
+
+func iterating(rules []search.Include) (some []search.Include) {
+	for _, r := range rules {
+		if r.Iterate {
+			some = append(some, r)
+		}
+	}
+	return some
+}
+
+func (h *Hit) name() string { return h.Type + "/" + h.ID }
+
+// including is what was found so far.
+type including struct {
+	*hunt
+	seen  map[string]bool // records that need no second look, as "Type/id"
+	found []Hit
+}
+
+// follow adds what one rule leads to from some records.
+func (n *including) follow(rule search.Include, from []Hit) error {
+	if rule.Reverse {
+		return n.back(rule, from)
+	}
+	for i := range from {
+		if rule.Type != "*" && rule.Type != from[i].Type {
+			continue
+		}
+		x, err := from[i].Load()
+		if err != nil {
+			return err
+		}
+		for _, r := range x.Targets(rule.Param) {
+			if typ, id, local := strings.Cut(r.Target, "/"); local && (rule.Target == "" || rule.Target == typ) {
+				if err := n.one(typ, id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// one adds a record by its name, if it is there and may be seen.
+func (n *including) one(typ, id string) error {
+	if n.seen[typ+"/"+id] {
+		return nil
+	}
+	n.seen[typ+"/"+id] = true
+	h, err := n.view.Current(typ, id)
+	if fault.Is(err, fault.NotFound) || err == nil && h.Deleted {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found, err := n.meets(&search.Query{Type: typ}, &h)
+	if err != nil || !found {
+		return err
+	}
+	return n.add(&h)
+}
+
+func (n *including) add(h *Hit) error {
+	if len(n.found) == maxIncluded {
+		return fault.New(fault.Invalid, codeTooCostly, "This page would include too many records.").
+			WithHint("Ask for smaller pages with _count, or include less.")
+	}
+	n.seen[h.name()] = true
+	n.found = append(n.found, *h)
+	return nil
+}
+
+// back adds the records that refer to some.
+func (n *including) back(rule search.Include, to []Hit) error {
+	var names []string
+	for i := range to {
+		if rule.Target == "" || rule.Target == to[i].Type {
+			names = append(names, to[i].name())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	for _, param := range referring(rule) {
+		q := search.Query{Type: rule.Type, Chains: []search.Chain{{Param: param}}}.Resolve(0, names)
+		var failed error
+		err := n.find(q, 0, math.MaxInt, func(h *Hit) bool {
+			if !n.seen[h.name()] {
+				failed = n.add(h)
+			}
+			return failed == nil
+		})
+		if err != nil || failed != nil {
+			return cmp.Or(failed, err)
+		}
+	}
+	return nil
+}
+
+// referring is the parameters of a reverse include.
+func referring(rule search.Include) (params []string) {
+	if rule.Param != "*" {
+		return []string{rule.Param}
+	}
+	for _, p := range search.Params(rule.Type) {
+		if p.Type == search.ByReference {
+			params = append(params, p.Name)
+		}
+	}
+	return params
+}
