@@ -69,7 +69,8 @@ func (s *Server) searchset(page record.Page, self, next string) []byte {
 		out = append(out, separator(i)...)
 		out = append(append(out, `{"fullUrl":`...), quote(s.Root+"/fhir/"+v.Type+"/"+v.ID)...)
 		out = append(append(out, `,"resource":`...), v.Raw...)
-		out = append(out, `,"search":{"mode":"match"}}`...)
+		out = append(out, `,"search":{"mode":"`...)
+		out = append(append(out, v.Mode...), `"}}`...)
 	}
 	return append(out, closing(len(page.Versions))...)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"cairn/consent"
-	"cairn/fhir/search"
 	"cairn/node/evidence"
 	"cairn/node/fault"
 	"cairn/node/gate"
@@ -137,79 +136,4 @@ func unseen(actor identity.Actor, err error) error {
 
 func missing() error {
 	return fault.New(fault.NotFound, "not-found", "there is no such record, or none that you may see")
-}
-
-// Page is one page of a search, in the order in which records were stored.
-type Page struct {
-	Versions []Version
-	Total    int    // on all pages; -1 when the search names no patient
-	Next     string // cursor of the next page, "" at the end
-	Receipts []evidence.Receipt
-}
-
-// Search finds records (FHIR R4 3.1.1). What the patient's consent hides is
-// neither counted nor paged over.
-func (d *Desk) Search(ctx context.Context, actor identity.Actor, q search.Query, asked string) (Page, error) {
-	page := Page{Total: -1}
-	var rows []*store.Version
-	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: q.Subject, Query: asked}
-	if q.Type == "Patient" && q.Subject == "" && len(q.IDs) == 1 {
-		ask.Subject = q.IDs[0] // a search for one patient by id names her
-	}
-	if actor.Kind() == identity.Patient {
-		ask.Subject, q.Subject = actor.Patient(), narrow(q.Subject, actor.Patient())
-	}
-	if ask.Subject == "" && q.CountOnly {
-		// A count is a disclosure: it stands in the log of whom it is about.
-		return Page{}, fault.New(fault.Unsupported, "not-supported", "records can be counted for one patient at a time").
-			WithHint("add patient=ID to the search")
-	}
-	pass, err := d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
-		err = d.store.View(ctx, func(v *store.View) error {
-			hits, err := v.Search(q, func(subject string, f search.Facets) bool { return allow(v, subject, f) })
-			if err != nil {
-				return err
-			}
-			if page.Next = hits.Next; ask.Subject != "" {
-				page.Total = hits.Total
-			}
-			for _, h := range hits.Hits {
-				row, err := v.Newest(h)
-				if err != nil {
-					return err
-				}
-				if err := agree(h, row); err != nil {
-					return err
-				}
-				r, err := records(row)
-				if err != nil {
-					return err
-				}
-				rows, found = append(rows, row), append(found, r...)
-			}
-			return nil
-		})
-		return found, err
-	})
-	if err != nil {
-		return Page{}, err
-	}
-	page.Receipts = pass.Receipts()
-	for i, ref := range pass.Refs() {
-		opened, err := d.vault.Open(ctx, pass, ref, rows[i])
-		if err != nil {
-			return Page{}, err
-		}
-		page.Versions = append(page.Versions, versionOf(rows[i], opened.Raw, evidence.Receipt{}))
-	}
-	return page, nil
-}
-
-// narrow keeps a patient's search on herself: one that names another finds
-// nothing.
-func narrow(named, own string) string {
-	if named == "" || named == own {
-		return own
-	}
-	return "~nobody"
 }

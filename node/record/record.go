@@ -44,6 +44,7 @@ type Version struct {
 	Raw      []byte // the exact bytes; nil when Deleted
 	Deleted  bool
 	Created  bool // by this request
+	Mode     Mode // on the page of a search
 	Receipt  evidence.Receipt
 }
 

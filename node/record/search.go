@@ -1,0 +1,164 @@
+package record
+
+import (
+	"context"
+	"slices"
+
+	"cairn/consent"
+	"cairn/fhir/search"
+	"cairn/node/evidence"
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/identity"
+	"cairn/node/store"
+)
+
+// Mode says why a version is on a page (http://hl7.org/fhir/search-entry-mode).
+type Mode string
+
+// The modes of a searchset's entries.
+const (
+	Match   Mode = "match"
+	Include Mode = "include"
+)
+
+// Page is one page of a search: what matches, then what is included.
+type Page struct {
+	Versions []Version
+	Total    int    // matches on all pages; -1 when they were not counted
+	Next     string // cursor of the next page, "" at the end
+	Receipts []evidence.Receipt
+}
+
+// Search finds records (FHIR R4 3.1.1). What the patient's consent hides is
+// neither counted nor paged over, no chain leads through it, and it is not
+// included.
+//
+// Matches are counted when the search names a patient, or is of a type that is
+// about none and asks for it. A count over several patients is refused: it would
+// have to stand in the log of each.
+func (d *Desk) Search(ctx context.Context, actor identity.Actor, q search.Query, asked string) (Page, error) {
+	return d.SearchMany(ctx, actor, []search.Query{q}, asked)
+}
+
+// SearchMany is Search for several types at once, as in [base]?_type=A,B and in
+// compartments: one query for each, which name the same patient or none. How the
+// answer is to look is said by the first.
+func (d *Desk) SearchMany(ctx context.Context, actor identity.Actor, queries []search.Query, asked string) (Page, error) {
+	f := &finding{desk: d, queries: slices.Clone(queries), page: Page{Total: -1}}
+	ask, err := f.ask(actor, asked)
+	if err != nil {
+		return Page{}, err
+	}
+	pass, err := d.gate.Open(ctx, actor, ask, f.find)
+	if err != nil {
+		return Page{}, err
+	}
+	f.page.Receipts = pass.Receipts()
+	f.page.Versions = make([]Version, 0, len(f.rows))
+	for i, ref := range pass.Refs() {
+		opened, err := d.vault.Open(ctx, pass, ref, f.rows[i])
+		if err != nil {
+			return Page{}, err
+		}
+		v := versionOf(f.rows[i], opened.Raw, evidence.Receipt{})
+		if v.Mode = Match; i >= f.matches {
+			v.Mode = Include
+		}
+		f.page.Versions = append(f.page.Versions, v)
+	}
+	return f.page, nil
+}
+
+// finding is one search on its way.
+type finding struct {
+	desk    *Desk
+	queries []search.Query
+	counted bool // whether a total may be told
+	page    Page
+	rows    []*store.Version
+	matches int // of rows; the others are included
+	found   []gate.Record
+}
+
+// ask says what is asked of the gate, and narrows the queries to what this actor
+// may ask at all.
+func (f *finding) ask(actor identity.Actor, asked string) (gate.Ask, error) {
+	q := &f.queries[0]
+	if len(q.Elements) > 0 || !slices.Contains([]string{"", "false", "count"}, q.Summary) {
+		return gate.Ask{}, fault.New(fault.Unsupported, "not-supported", "records are sent as a whole: _summary and _elements are not supported")
+	}
+	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: q.Subject, Query: asked}
+	if len(f.queries) > 1 {
+		ask.Interaction = "search-system"
+	}
+	if q.Type == "Patient" && q.Subject == "" && len(q.IDs) == 1 && len(f.queries) == 1 {
+		ask.Subject = q.IDs[0] // a search for one patient by id names her
+	}
+	if actor.Kind() == identity.Patient {
+		ask.Subject = actor.Patient()
+		for i := range f.queries {
+			f.queries[i].Subject = narrow(f.queries[i].Subject, actor.Patient())
+		}
+	}
+	about := slices.ContainsFunc(f.queries, func(q search.Query) bool { return search.Protected(q.Type) })
+	f.counted = ask.Subject != "" || !about
+	if !f.counted && (q.CountOnly || q.Total == "accurate") {
+		// A count is a disclosure: it stands in the log of whom it is about.
+		return gate.Ask{}, fault.New(fault.Unsupported, "not-supported", "records can be counted for one patient at a time").
+			WithHint("add patient=ID to the search")
+	}
+	return ask, nil
+}
+
+// find is the gate's Find.
+func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
+	err := f.desk.store.View(ctx, func(v *store.View) error {
+		may := func(subject string, x search.Facets) bool { return allow(v, subject, x) }
+		hits, err := v.SearchMany(f.queries, may)
+		if err != nil {
+			return err
+		}
+		if f.page.Next = hits.Next; f.counted {
+			f.page.Total = hits.Total
+		}
+		if err := f.take(v, hits.Hits); err != nil {
+			return err
+		}
+		f.matches = len(f.rows)
+		included, err := v.Includes(f.queries[0], hits.Hits, may)
+		if err != nil {
+			return err
+		}
+		return f.take(v, included)
+	})
+	return f.found, err
+}
+
+// take looks up the sealed versions of hits.
+func (f *finding) take(v *store.View, hits []store.Hit) error {
+	for _, h := range hits {
+		row, err := v.Newest(h)
+		if err != nil {
+			return err
+		}
+		if err := agree(h, row); err != nil {
+			return err
+		}
+		r, err := records(row)
+		if err != nil {
+			return err
+		}
+		f.rows, f.found = append(f.rows, row), append(f.found, r...)
+	}
+	return nil
+}
+
+// narrow keeps a patient's search on herself: one that names another finds
+// nothing.
+func narrow(named, own string) string {
+	if named == "" || named == own {
+		return own
+	}
+	return "~nobody"
+}
