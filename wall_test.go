@@ -37,6 +37,7 @@ var rooms = []room{
 	{"node/hook", []string{"node/fault"}, "what goes out to addresses of others knows nothing of what it carries"},
 	{"node/witness", []string{"node/fault", "ledger", "proof"}, "a witness signs what its own replica holds"},
 	{"node/record", desk, "a desk never imports a desk"},
+	{"node/bulk", append([]string{"node/keys"}, desk...), "a desk never imports a desk"},
 	{"node/term", desk, "a desk never imports a desk"},
 	{"node/grant", append([]string{"consent"}, desk...), "a desk never imports a desk"},
 	{"node/patient", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},

@@ -20,6 +20,7 @@ import (
 	"cairn/ledger/machine"
 	"cairn/ledger/member"
 	"cairn/ledger/seal"
+	"cairn/node/bulk"
 	"cairn/node/bundle"
 	"cairn/node/chain"
 	"cairn/node/evidence"
@@ -54,6 +55,7 @@ type Node struct {
 	Exchange *exchange.Desk
 	Bundles  *bundle.Desk
 	Terms    *term.Desk
+	Bulk     *bulk.Desk
 	Witness  *witness.Witness
 	Evidence *evidence.Log
 	Chain    *chain.Chain
@@ -208,6 +210,10 @@ func (n *Node) openDesks(context.Context) (err error) {
 		return err
 	}
 	n.Terms = term.New(n.gate, n.vault, n.store)
+	n.Bulk, err = bulk.New(filepath.Join(n.Config.Data, "export"), n.gate, n.vault, n.journal, n.store, n.chest, n.Door, n.Log)
+	if err != nil {
+		return err
+	}
 	n.Bundles = bundle.New(home, n.Trust, n.Records, n.journal, n.Evidence, n.store, n.Chain, n.beat, n.Witness)
 	return nil
 }
@@ -228,6 +234,7 @@ func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return n.beat.Run(ctx) })
 	group.Go(func() error { n.Grants.Watch(ctx); return nil })
+	group.Go(func() error { n.Bulk.Run(ctx); return nil })
 	group.Go(func() error { n.Witness.Run(ctx, gatherEvery); return nil })
 	group.Go(func() error { return serve(ctx) })
 	group.Go(func() error {

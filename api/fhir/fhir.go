@@ -16,6 +16,7 @@ import (
 
 	"cairn/api/face"
 	"cairn/api/rest"
+	"cairn/node/bulk"
 	"cairn/node/bundle"
 	"cairn/node/exchange"
 	"cairn/node/fault"
@@ -31,6 +32,7 @@ type Server struct {
 	Exchange *exchange.Desk
 	Bundles  *bundle.Desk
 	Terms    *term.Desk
+	Bulk     *bulk.Desk
 	Root     string // this node's root URL; the service base is Root + "/fhir"
 	Software string // version, for the CapabilityStatement
 

@@ -23,6 +23,9 @@ const operationBase = "urn:cairn:operation:"
 // fhirOperation begins the canonical URLs of the operations of R4.
 const fhirOperation = "http://hl7.org/fhir/OperationDefinition/"
 
+// bulkOperation begins the canonical URLs of the operations of Bulk Data 2.0.
+const bulkOperation = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
+
 // operations are all of them, by name.
 var operations = []operation{
 	{"expand", fhirOperation + "ValueSet-expand", onType | onInstance, []string{"ValueSet"}, false, (*Server).expand},
@@ -30,6 +33,11 @@ var operations = []operation{
 	{"validate-code", fhirOperation + "CodeSystem-validate-code", onType | onInstance, []string{"CodeSystem"}, false, (*Server).validateInSystem},
 	{"lookup", fhirOperation + "CodeSystem-lookup", onType, []string{"CodeSystem"}, false, (*Server).lookup},
 	{"subsumes", fhirOperation + "CodeSystem-subsumes", onType | onInstance, []string{"CodeSystem"}, false, (*Server).subsumes},
+	{"export", bulkOperation + "export", onSystem, nil, false, (*Server).export},
+	{"export", bulkOperation + "patient-export", onType, []string{"Patient"}, false, (*Server).export},
+	{"export", bulkOperation + "group-export", onInstance, []string{"Group"}, false, (*Server).export},
+	{"everything", fhirOperation + "Patient-everything", onInstance, []string{"Patient"}, false, (*Server).everything},
+	{"match", fhirOperation + "Patient-match", onType, []string{"Patient"}, false, (*Server).match},
 	{"import", operationBase + "import", onSystem, nil, true, (*Server).importLines},
 	{"evidence", operationBase + "evidence", onVersion, nil, false, (*Server).evidence},
 	{"gather", operationBase + "gather", onInstance, []string{"Patient"}, false, (*Server).gather},

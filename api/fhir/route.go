@@ -36,6 +36,9 @@ type interaction struct {
 // there is HEAD too.
 var interactions = []interaction{
 	{"GET", "metadata", "capabilities", onSystem, true, (*Server).metadata},
+	{"GET", "$export-status/{id}", "", onSystem, false, (*Server).exportStatus},
+	{"DELETE", "$export-status/{id}", "", onSystem, false, (*Server).exportCancel},
+	{"GET", "$export-file/{id}/{version}", "", onSystem, false, (*Server).exportedFile},
 	{"POST", "", "transaction", onSystem, false, (*Server).transaction},
 	{"POST", "{type}", "create", onType, false, (*Server).create},
 	{"GET", "{type}", "search-type", onType, false, (*Server).search},

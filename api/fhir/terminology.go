@@ -122,7 +122,7 @@ func (s *Server) expand(ctx context.Context, c *rest.Call) (*rest.Answer, error)
 		Status       string    `json:"status"`
 		Expansion    expansion `json:"expansion"`
 	}{"ValueSet", set.URL, set.Version, set.Name, set.Title, "active",
-		expansion{"urn:uuid:" + uuid.NewString(), time.Now().UTC().Format(time.RFC3339), got.Total, ask.Offset, list}})
+		expansion{"urn:uuid:" + uuid.NewString(), time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), got.Total, ask.Offset, list}})
 }
 
 // parameter is one of a Parameters resource that is answered with.

@@ -129,6 +129,11 @@ type clauseReader struct {
 	modifier string
 }
 
+// Escape writes a value so that a search takes it whole (FHIR R4 3.1.1.4.1.1).
+func Escape(value string) string {
+	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`).Replace(value)
+}
+
 // add reads one alternative, in which escapes still stand.
 func (w *clauseReader) add(c *Clause, part string) error {
 	switch w.program.Kind {

@@ -129,9 +129,6 @@ func (e *expander) system(p *part, each func(Coding) error) error {
 	if err != nil {
 		return err
 	}
-	if !s.Complete && s.Len() == 0 {
-		return unknownSystem(p.system)
-	}
 	accept, err := s.compile(p.filters)
 	if err != nil {
 		return err

@@ -42,8 +42,8 @@ func Canonical(reference string) (url, version string) {
 func FindSystem(src Source, reference string) (*System, error) {
 	url, version := Canonical(reference)
 	s, err := src.System(url, version)
-	if err == nil && s == nil {
-		err = unknownSystem(url)
+	if err == nil && (s == nil || !s.Complete && s.Len() == 0) {
+		return nil, unknownSystem(url)
 	}
 	return s, err
 }

@@ -18,7 +18,7 @@ const (
 	ChestHospital = ""          // records about no patient
 	ChestLog      = "~log"      // entries of the log
 	ChestSlips    = "~slips"    // accepted slips
-	ChestPasskeys = "~passkeys" // patients' passkeys and invitations
+	ChestPasskeys = "~passkeys" // patients' passkeys and invitations, and on whose behalf something is done later
 )
 
 // chestLimit bounds how many unwrapped data keys are kept in memory.

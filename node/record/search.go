@@ -50,14 +50,19 @@ func (d *Desk) SearchMany(ctx context.Context, actor identity.Actor, queries []s
 	if err != nil {
 		return Page{}, err
 	}
-	pass, err := d.gate.Open(ctx, actor, ask, f.find)
+	return f.open(ctx, actor, ask)
+}
+
+// open finds, has the gate decide and log, and opens what it lets through.
+func (f *finding) open(ctx context.Context, actor identity.Actor, ask gate.Ask) (Page, error) {
+	pass, err := f.desk.gate.Open(ctx, actor, ask, f.find)
 	if err != nil {
 		return Page{}, err
 	}
 	f.page.Receipts = pass.Receipts()
 	f.page.Versions = make([]Version, 0, len(f.rows))
 	for i, ref := range pass.Refs() {
-		opened, err := d.vault.Open(ctx, pass, ref, f.rows[i])
+		opened, err := f.desk.vault.Open(ctx, pass, ref, f.rows[i])
 		if err != nil {
 			return Page{}, err
 		}
@@ -77,7 +82,8 @@ type finding struct {
 	counted bool // whether a total may be told
 	page    Page
 	rows    []*store.Version
-	matches int // of rows; the others are included
+	matches int                                        // of rows; the others are included
+	also    func(subject string, x search.Facets) bool // what a record must meet besides, as if consent hid the others; may be nil
 	found   []gate.Record
 }
 
@@ -114,7 +120,9 @@ func (f *finding) ask(actor identity.Actor, asked string) (gate.Ask, error) {
 // find is the gate's Find.
 func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
 	err := f.desk.store.View(ctx, func(v *store.View) error {
-		may := func(subject string, x search.Facets) bool { return allow(v, subject, x) }
+		may := func(subject string, x search.Facets) bool {
+			return (f.also == nil || f.also(subject, x)) && allow(v, subject, x)
+		}
 		hits, err := v.SearchMany(f.queries, may)
 		if err != nil {
 			return err

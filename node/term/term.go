@@ -145,9 +145,9 @@ func byURL[T any](s *stored, typ, canonical, version string, kept map[gate.Ref]*
 	if one, ok := s.found[name].(*T); ok {
 		return one, nil
 	}
-	values := url.Values{"url": {escape(canonical)}}
+	values := url.Values{"url": {search.Escape(canonical)}}
 	if version != "" {
-		values.Set("version", escape(version))
+		values.Set("version", search.Escape(version))
 	}
 	q, err := search.ParseQuery(typ, values, search.Options{})
 	if err != nil {
@@ -158,18 +158,6 @@ func byURL[T any](s *stored, typ, canonical, version string, kept map[gate.Ref]*
 		s.found[name] = one
 	}
 	return one, err
-}
-
-// escape keeps a value whole that a search would take apart.
-func escape(s string) string {
-	var out []byte
-	for i := range len(s) {
-		if s[i] == ',' || s[i] == '\\' || s[i] == '|' || s[i] == '$' {
-			out = append(out, '\\')
-		}
-		out = append(out, s[i])
-	}
-	return string(out)
 }
 
 func byID[T any](s *stored, typ, id string, kept map[gate.Ref]*T, read func(*resource.Doc) (*T, error)) (*T, error) {

@@ -1,0 +1,157 @@
+package bulk
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"time"
+
+	"cairn/node/fault"
+	"cairn/node/identity"
+	"cairn/node/store"
+)
+
+// State is where a job stands.
+type State uint8
+
+// The states of a job.
+const (
+	Running State = iota + 1
+	Done
+	Failed
+)
+
+// job is one export. Its row in the store is sealed under the job's own data
+// key, as its files are: to destroy that key is to destroy them.
+type job struct {
+	ID      string   `json:"-"`
+	State   State    `json:"-"`
+	Created int64    `json:"created"` // Unix milliseconds
+	Owner   owner    `json:"owner"`
+	Actor   []byte   `json:"actor"` // as the door keeps it; nil for a patient
+	Request Request  `json:"request"`
+	Place   place    `json:"place"`
+	Files   []file   `json:"files"`
+	Fault   *failure `json:"fault,omitempty"`
+}
+
+// owner is who started a job, and may follow it.
+type owner struct {
+	Kind         identity.Kind `json:"kind"`
+	Organisation string        `json:"organisation"`
+	Client       string        `json:"client"`
+	Person       string        `json:"person"`
+	Patient      string        `json:"patient"`
+	Purpose      string        `json:"purpose"`
+}
+
+func ownerOf(a identity.Actor) owner {
+	return owner{a.Kind(), a.Organisation(), a.Client(), a.Person(), a.Patient(), a.Purpose()}
+}
+
+// place is how far a job is: the patients up to a place in the store, or in the
+// list of those that were asked for, are done.
+type place struct {
+	After int64 `json:"after"`
+	Done  int   `json:"done"` // patients
+}
+
+type file struct {
+	Type   string `json:"type"`
+	Count  int    `json:"count"` // of resources
+	Bytes  int64  `json:"bytes"` // of its lines
+	Frames uint32 `json:"frames"`
+	Size   int64  `json:"size"` // of the sealed file, in bytes
+}
+
+type failure struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+	Hint string `json:"hint"`
+}
+
+// keyName is the name of a job's data key.
+func keyName(id string) string { return "~export/" + id }
+
+// lifetime is how long what was exported is kept, from the start of the job.
+const lifetime = 24 * time.Hour
+
+// save writes a job's row: a fresh one, or one that is still there. A job whose
+// key or row is gone was cancelled, and stays so: the error is Gone.
+func (d *Desk) save(ctx context.Context, j *job, fresh bool) error {
+	plain, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	aead, err := d.chest.Key(ctx, keyName(j.ID), false)
+	if err != nil {
+		return err
+	}
+	sealed := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
+	rand.Read(sealed) // never fails: crypto/rand, Go 1.24
+	sealed = aead.Seal(sealed, sealed, plain, []byte(j.ID))
+	return d.store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Job(j.ID); !fresh && fault.Is(err, fault.NotFound) {
+			return fault.New(fault.Gone, "cancelled", "this export was cancelled")
+		} else if !fresh && err != nil {
+			return err
+		}
+		return tx.PutJob(&store.Job{ID: j.ID, State: uint8(j.State), Expires: j.Created + lifetime.Milliseconds(), Body: sealed})
+	})
+}
+
+// open reads a job's row.
+func (d *Desk) open(ctx context.Context, row *store.Job) (*job, error) {
+	plain, err := d.chest.Open(ctx, keyName(row.ID), row.Body, []byte(row.ID))
+	if err != nil {
+		return nil, err
+	}
+	j := &job{ID: row.ID, State: State(row.State)}
+	if err := json.Unmarshal(plain, j); err != nil {
+		return nil, fault.Wrap(fault.Broken, "export-job", "what is noted of this export is damaged", err)
+	}
+	return j, nil
+}
+
+// find returns a job of this actor. That of another is not found.
+func (d *Desk) find(ctx context.Context, actor identity.Actor, id string) (*job, error) {
+	var row *store.Job
+	err := d.store.View(ctx, func(v *store.View) (err error) {
+		row, err = v.Job(id)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil, noJob()
+	}
+	if err != nil {
+		return nil, err
+	}
+	j, err := d.open(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	if j.Owner != ownerOf(actor) || time.Now().UnixMilli() >= row.Expires {
+		return nil, noJob()
+	}
+	return j, nil
+}
+
+func noJob() error {
+	return fault.New(fault.NotFound, "not-found", "there is no such export, or it has expired or was cancelled").
+		WithHint("start it again")
+}
+
+// remove destroys a job: its key and row at once, then its files.
+func (d *Desk) remove(ctx context.Context, id string) error {
+	err := d.store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.DeleteKey(keyName(id)); err != nil {
+			return err
+		}
+		return tx.DeleteJob(id)
+	})
+	if err != nil {
+		return err
+	}
+	d.chest.Forget(keyName(id))
+	return d.removeFiles(id)
+}

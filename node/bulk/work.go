@@ -1,0 +1,437 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"cairn/consent"
+	"cairn/fhir/resource"
+	"cairn/fhir/search"
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/identity"
+	"cairn/node/store"
+	"cairn/node/vault"
+)
+
+// Sizes of an export's work.
+const (
+	pagePatients = 100     // patients between two notes of how far the job is
+	pageRecords  = 500     // records that one log entry covers, and that are in memory at a time
+	fileBytes    = 8 << 20 // of lines in a file before the next one of its type is begun, so that it is read whole
+)
+
+// Run works on exports until ctx ends: those that were broken off first, then
+// those that are started. It removes what has expired.
+func (d *Desk) Run(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		d.round(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// round does all that waits.
+func (d *Desk) round(ctx context.Context) {
+	rows, err := d.rows(ctx)
+	if err != nil {
+		d.complain("reading exports", err)
+		return
+	}
+	d.sweep(rows)
+	for _, row := range rows {
+		switch {
+		case ctx.Err() != nil:
+			return
+		case time.Now().UnixMilli() >= row.Expires:
+			if err := d.remove(ctx, row.ID); err != nil {
+				d.complain("removing an export", err)
+			}
+		case State(row.State) == Running:
+			d.work(ctx, row)
+		}
+	}
+}
+
+// complain logs what went wrong. An export's id says nothing about anyone.
+func (d *Desk) complain(doing string, err error) {
+	if !errors.Is(err, context.Canceled) {
+		d.log.Error(doing, "err", err)
+	}
+}
+
+// sweep removes files that belong to no job: of one that was cancelled while
+// the process ended.
+func (d *Desk) sweep(rows []*store.Job) {
+	found, err := os.ReadDir(d.dir)
+	if err != nil {
+		d.complain("reading the folder of exports", err)
+		return
+	}
+	for _, f := range found {
+		if !slices.ContainsFunc(rows, func(r *store.Job) bool { return r.ID == f.Name() }) {
+			if err := d.removeFiles(f.Name()); err != nil {
+				d.complain("removing files of an export", err)
+			}
+		}
+	}
+}
+
+// work does one job to its end, or until ctx ends.
+func (d *Desk) work(ctx context.Context, row *store.Job) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	d.mu.Lock()
+	d.stop[row.ID] = stop
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		delete(d.stop, row.ID)
+		delete(d.done, row.ID)
+		delete(d.own, row.ID)
+		d.mu.Unlock()
+	}()
+	j, err := d.open(ctx, row)
+	if err != nil {
+		d.complain("reading an export", err)
+		return
+	}
+	err = d.export(ctx, j)
+	if ctx.Err() != nil || fault.Is(err, fault.Gone) || fault.Is(err, fault.Busy) {
+		return // cancelled, or to be gone on with
+	}
+	if j.State = Done; err != nil {
+		f := fault.As(err)
+		j.State, j.Fault = Failed, &failure{f.Code, f.Text, f.Hint}
+		d.complain("exporting", err)
+	}
+	if err := d.save(ctx, j, false); err != nil {
+		d.complain("noting an export", err)
+	}
+}
+
+// run is one job being worked on.
+type run struct {
+	desk    *Desk
+	job     *job
+	actor   identity.Actor
+	filters map[string][]search.Query
+	open    map[string]int // by type: the file that is written
+	writers map[int]*writer
+	done    int // patients
+}
+
+func (d *Desk) export(ctx context.Context, j *job) (err error) {
+	r := &run{desk: d, job: j, open: make(map[string]int), writers: make(map[int]*writer), done: j.Place.Done}
+	if r.actor, err = d.actor(j); err != nil {
+		return err
+	}
+	if err := d.may(r.actor, &j.Request); err != nil {
+		return err
+	}
+	if r.filters, err = parseFilters(j.Request.Filters); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(d.dir, j.ID), 0o700); err != nil {
+		return unwritable(err)
+	}
+	defer func() { err = errors.Join(err, r.closeAll()) }()
+	for i, f := range j.Files {
+		if f.Bytes < fileBytes {
+			r.open[f.Type] = i
+		}
+	}
+	if err := r.patients(ctx); err != nil {
+		return err
+	}
+	if j.Request.Level == System {
+		if err := r.subject(ctx, ""); err != nil {
+			return err
+		}
+	}
+	return r.sync()
+}
+
+// parseFilters reads _typeFilter: the searches of each type.
+func parseFilters(in map[string][]string) (map[string][]search.Query, error) {
+	out := make(map[string][]search.Query)
+	for typ, list := range in {
+		for _, text := range list {
+			q, err := ParseFilter(typ, text)
+			if err != nil {
+				return nil, err
+			}
+			out[typ] = append(out[typ], q)
+		}
+	}
+	return out, nil
+}
+
+// patients exports one patient after the other, a page of patients at a time.
+// What is noted between pages is where to go on; a page that was broken off is
+// done again, and its lines of before are cut away.
+func (r *run) patients(ctx context.Context) error {
+	for {
+		ids, next, err := r.list(ctx)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := r.subject(ctx, id); err != nil {
+				return err
+			}
+			r.done++
+			r.desk.progress(r.job.ID, r.done)
+		}
+		p := &r.job.Place
+		if p.After, p.Done = next, r.done; next == 0 {
+			return nil
+		}
+		if err := r.sync(); err != nil {
+			return err
+		}
+		if err := r.desk.save(ctx, r.job, false); err != nil {
+			return err
+		}
+	}
+}
+
+// subject exports the records of one patient, or with "" those about nobody. A
+// patient of whom nothing may be shown is passed over; that is in her log.
+func (r *run) subject(ctx context.Context, id string) error {
+	for after := int64(0); ; {
+		ask := gate.Ask{Interaction: "export", Action: consent.Access, Subject: id, Query: r.job.Request.URL}
+		var rows []*store.Version
+		pass, err := r.desk.gate.Open(ctx, r.actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
+			rows, found, after, err = r.page(ctx, id, after, allow)
+			return found, err
+		})
+		if fault.Is(err, fault.Refused) && id != "" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i, ref := range pass.Refs() {
+			opened, err := r.desk.vault.Open(ctx, pass, ref, rows[i])
+			if fault.Is(err, fault.Gone) {
+				continue // erased meanwhile
+			}
+			if err != nil {
+				return err
+			}
+			if err := r.add(ref.Type, opened.Raw); err != nil {
+				return err
+			}
+		}
+		if after == 0 {
+			return nil
+		}
+	}
+}
+
+// page finds one page of records, without opening any. next is 0 at the end.
+func (r *run) page(ctx context.Context, id string, after int64, allow gate.Allow) (rows []*store.Version, found []gate.Record, next int64, err error) {
+	q := &r.job.Request
+	err = r.desk.store.View(ctx, func(v *store.View) error {
+		var hits []store.Hit
+		hits, next, err = v.Each(q.Types, id, after, pageRecords, nil)
+		if err != nil {
+			return err
+		}
+		for _, h := range hits {
+			if id == "" && h.Subject != "" { // what is about nobody comes first
+				next = 0
+				break
+			}
+			if h.Updated < q.Since || !allow(v, h.Subject, h.Facets) {
+				continue
+			}
+			if in, err := r.selected(&h); err != nil {
+				return err
+			} else if !in {
+				continue
+			}
+			row, err := v.Newest(h)
+			if err != nil {
+				return err
+			}
+			commitment, err := vault.Commitment(row.Body)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+			found = append(found, gate.Record{Ref: gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, Subject: row.Subject, Facets: row.Facets, Commitment: commitment})
+		}
+		return nil
+	})
+	return rows, found, next, err
+}
+
+// selected reports whether _typeFilter lets a record in.
+func (r *run) selected(h *store.Hit) (bool, error) {
+	list, ok := r.filters[h.Type]
+	if !ok {
+		return true, nil
+	}
+	x, err := h.Load()
+	return err == nil && slices.ContainsFunc(list, func(q search.Query) bool { return q.Match(x) }), err
+}
+
+// list is the next page of patients. next is 0 with the last.
+func (r *run) list(ctx context.Context) (ids []string, next int64, err error) {
+	q := &r.job.Request
+	if q.Level == Group && q.Patients == nil {
+		if q.Patients, err = r.members(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
+	if q.Patients != nil {
+		from := min(int(r.job.Place.After), len(q.Patients))
+		to := min(from+pagePatients, len(q.Patients))
+		if next = int64(to); to == len(q.Patients) {
+			next = 0
+		}
+		return q.Patients[from:to], next, nil
+	}
+	err = r.desk.store.View(ctx, func(v *store.View) error {
+		hits, after, err := v.Each([]string{"Patient"}, "", r.job.Place.After, pagePatients, nil)
+		for _, h := range hits {
+			ids = append(ids, h.ID)
+		}
+		next = after
+		return err
+	})
+	return ids, next, err
+}
+
+// members reads who is in the group, which is a read like any other.
+func (r *run) members(ctx context.Context) ([]string, error) {
+	var row *store.Version
+	ask := gate.Ask{Interaction: "export", Action: consent.Access, Query: "Group/" + r.job.Request.Group}
+	pass, err := r.desk.gate.Open(ctx, r.actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
+		err = r.desk.store.View(ctx, func(v *store.View) error {
+			h, err := v.Current("Group", r.job.Request.Group)
+			if err != nil || h.Deleted || !allow(v, h.Subject, h.Facets) {
+				return err
+			}
+			if row, err = v.Version(h.Type, h.ID, h.Version); err != nil {
+				return err
+			}
+			commitment, err := vault.Commitment(row.Body)
+			found = []gate.Record{{Ref: gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, Subject: row.Subject, Facets: row.Facets, Commitment: commitment}}
+			return err
+		})
+		return found, err
+	})
+	if fault.Is(err, fault.NotFound) || err == nil && len(pass.Refs()) == 0 {
+		return nil, fault.New(fault.NotFound, "not-found", "there is no such Group, or none that you may see")
+	}
+	if err != nil {
+		return nil, err
+	}
+	opened, err := r.desk.vault.Open(ctx, pass, pass.Refs()[0], row)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := resource.Parse(opened.Raw, resource.Limits{})
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, "record-damaged", "the Group cannot be read", err)
+	}
+	return membersOf(doc), nil
+}
+
+// membersOf lists the local patients who are active members of a group, each
+// once.
+func membersOf(group *resource.Doc) []string {
+	ids := []string{}
+	for m := range group.Root().Get("member").Items() {
+		reference, _ := m.Get("entity").Get("reference").Text()
+		typ, id, local, ok := resource.Target(reference)
+		if ok && local && typ == "Patient" && string(m.Get("inactive").Raw()) != "true" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// add appends one resource to the file of its type.
+func (r *run) add(typ string, raw []byte) error {
+	n, ok := r.open[typ]
+	if ok && r.job.Files[n].Bytes >= fileBytes {
+		if err := r.closeOne(n); err != nil {
+			return err
+		}
+		ok = false
+	}
+	if !ok {
+		n = len(r.job.Files)
+		r.job.Files = append(r.job.Files, file{Type: typ})
+		r.open[typ] = n
+	}
+	w := r.writers[n]
+	if w == nil {
+		var err error
+		if w, err = r.writer(n); err != nil {
+			return err
+		}
+	}
+	if err := w.add(raw); err != nil {
+		return err
+	}
+	f := &r.job.Files[n]
+	f.Count, f.Bytes, f.Frames, f.Size = f.Count+1, f.Bytes+int64(len(raw))+1, w.frames, w.size
+	return nil
+}
+
+func (r *run) writer(n int) (*writer, error) {
+	f := r.job.Files[n]
+	aead, err := r.desk.chest.Key(context.Background(), keyName(r.job.ID), false)
+	if err != nil {
+		return nil, err
+	}
+	w, err := openWriter(r.desk.path(r.job.ID, n), name(r.job.ID, n), aead, r.desk.enc, f.Frames, f.Size)
+	if err == nil {
+		r.writers[n] = w
+	}
+	return w, err
+}
+
+// sync makes durable what was written, and notes how far each file is.
+func (r *run) sync() error {
+	for n, w := range r.writers {
+		if err := w.sync(); err != nil {
+			return err
+		}
+		r.job.Files[n].Frames, r.job.Files[n].Size = w.frames, w.size
+	}
+	return nil
+}
+
+func (r *run) closeOne(n int) error {
+	w := r.writers[n]
+	if w == nil {
+		return nil
+	}
+	delete(r.writers, n)
+	err := w.sync()
+	r.job.Files[n].Frames, r.job.Files[n].Size = w.frames, w.size
+	return errors.Join(err, w.file.Close())
+}
+
+func (r *run) closeAll() (err error) {
+	for n := range r.writers {
+		err = errors.Join(err, r.closeOne(n))
+	}
+	return err
+}
