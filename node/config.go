@@ -40,6 +40,9 @@ type Config struct {
 	ReserveMB int64  `toml:"reserve_mb" comment:"stop writing when the disk has less than this free"`
 	LogLevel  string `toml:"log_level" comment:"debug, info, warn or error"`
 
+	UpdateAsCreate bool  `toml:"update_as_create" comment:"an update may create a record under an id that the client chose"`
+	DeleteMany     int64 `toml:"delete_many" comment:"how many records one conditional delete may delete"`
+
 	Peers   []PeerConfig      `toml:"peer" comment:"the other members' nodes"`
 	Clients []identity.Client `toml:"client" comment:"software of this hospital that may sign in"`
 }
@@ -53,7 +56,7 @@ type PeerConfig struct {
 
 // defaults are what holds for the keys that a file leaves out.
 func defaults() Config {
-	return Config{KMS: "file:kek.key", ReserveMB: 256, LogLevel: "info", Data: "data", Keys: "keys", Genesis: "genesis.json"}
+	return Config{KMS: "file:kek.key", ReserveMB: 256, LogLevel: "info", Data: "data", Keys: "keys", Genesis: "genesis.json", UpdateAsCreate: true, DeleteMany: 1}
 }
 
 // maxConfig is the largest configuration file that is read, in bytes.
@@ -130,6 +133,10 @@ func (c Config) Validate() error {
 // maxReserveMB is a million terabytes, so that the same in bytes is an int64.
 const maxReserveMB = 1 << 40
 
+// maxDeleteMany bounds the work of one conditional delete, which holds up all
+// other writes.
+const maxDeleteMany = 1000
+
 // problems returns the rules that the values break, without lines.
 func (c Config) problems() []problem {
 	var out []problem
@@ -159,6 +166,7 @@ func (c Config) problems() []problem {
 		"%q is reachable from other machines, so tls_cert and tls_key are needed", c.Listen)
 	add(c.ReserveMB >= 16, "reserve_mb", "%d is less than 16", c.ReserveMB)
 	add(c.ReserveMB <= maxReserveMB, "reserve_mb", "%d is more than any disk has", c.ReserveMB)
+	add(c.DeleteMany >= 1 && c.DeleteMany <= maxDeleteMany, "delete_many", "%d is not from 1 to %d", c.DeleteMany, maxDeleteMany)
 	add(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log_level", "%q is not debug, info, warn or error", c.LogLevel)
 	for i, p := range c.Peers {
 		key := fmt.Sprintf("peer %d: ", i+1)

@@ -207,10 +207,8 @@ func (f Founder) write(g machine.Genesis, others []PeerConfig) error {
 	if err != nil {
 		return err
 	}
-	cfg := Config{
-		Member: f.ID, Genesis: "genesis.json", Data: "data", Store: f.Store, Keys: "keys", Listen: f.Listen, URL: root, P2P: f.P2P,
-		KMS: "file:kek.key", ReserveMB: 256, LogLevel: "info", Peers: others,
-	}
+	cfg := defaults()
+	cfg.Member, cfg.Store, cfg.Listen, cfg.URL, cfg.P2P, cfg.Peers = f.ID, f.Store, f.Listen, root, f.P2P, others
 	ehr := filepath.Join(f.Dir, "keys", "ehr.pem")
 	if err := keys.CreateClient(ehr); err != nil {
 		return err

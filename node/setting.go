@@ -238,6 +238,8 @@ func fits(kind unstable.Kind, want reflect.Type) bool {
 		return kind == unstable.String
 	case reflect.Int64:
 		return kind == unstable.Integer
+	case reflect.Bool:
+		return kind == unstable.Bool
 	case reflect.Slice:
 		return kind == unstable.Array
 	default:
@@ -251,6 +253,8 @@ func wanted(t reflect.Type) string {
 		return `a text ("...")`
 	case t.Kind() == reflect.Int64:
 		return "a whole number"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
 	case t.Elem().Kind() == reflect.String:
 		return `a list of texts (["...", "..."])`
 	default:

@@ -91,6 +91,8 @@ func Status(k fault.Kind) int {
 		return http.StatusRequestEntityTooLarge
 	case fault.Unsupported:
 		return http.StatusUnsupportedMediaType
+	case fault.Unprocessable:
+		return http.StatusUnprocessableEntity
 	case fault.Busy:
 		return http.StatusServiceUnavailable
 	case fault.Full:

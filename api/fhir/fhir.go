@@ -11,7 +11,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"cairn/api/face"
@@ -123,24 +122,16 @@ func stored(v record.Version) *rest.Answer {
 	return a
 }
 
-// ifMatch reads the version that a request requires, 0 if it requires none.
-func ifMatch(c *rest.Call) (uint64, error) {
-	text := c.Header.Get("If-Match")
-	if text == "" {
-		return 0, nil
-	}
-	version, ok := tag(text)
-	if !ok {
-		return 0, fault.New(fault.Invalid, "value", `If-Match must be the ETag of a version, such as W/"3"`)
-	}
-	return version, nil
+// expect reads what the headers of a write require of the record.
+func expect(c *rest.Call) (record.Expect, error) {
+	return record.ReadExpect(c.Header.Get("If-Match"), c.Header.Get("If-None-Match"))
 }
 
-// tag reads the version out of an entity tag. A strong one is taken for the
-// weak one that some clients make of it.
-func tag(text string) (uint64, bool) {
-	inner, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(text), "W/"), `"`)
-	inner, closed := strings.CutSuffix(inner, `"`)
-	version, err := strconv.ParseUint(inner, 10, 63)
-	return version, ok && closed && err == nil && version > 0
+// serverIDs turns the refusal of an update that would create into 405 (FHIR R4
+// 3.1.0.4).
+func serverIDs(err error) error {
+	if f := fault.As(err); f != nil && f.Code == record.CodeServerIDs {
+		return rest.NotAllowed(f.Text, http.MethodGet, http.MethodHead)
+	}
+	return err
 }

@@ -25,7 +25,7 @@ func (s *Server) read(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
 func unlessKnown(c *rest.Call, v record.Version) *rest.Answer {
 	if tags := c.Header.Get("If-None-Match"); tags != "" {
 		for _, t := range strings.Split(tags, ",") {
-			if have, ok := tag(t); ok && have == v.Version || strings.TrimSpace(t) == "*" {
+			if have, ok := record.ReadTag(t); ok && have == v.Version || strings.TrimSpace(t) == "*" {
 				return version(http.StatusNotModified, v)
 			}
 		}

@@ -35,10 +35,13 @@ func (s *Server) searchByPost(ctx context.Context, c *rest.Call) (*rest.Answer, 
 	return s.searchFor(ctx, c, values)
 }
 
+// searchOptions are what the client may choose about how its search is read.
+func searchOptions(c *rest.Call) search.Options { return search.Options{Lenient: c.Form.Lenient} }
+
 func (s *Server) searchFor(ctx context.Context, c *rest.Call, values url.Values) (*rest.Answer, error) {
-	q, err := search.ParseQuery(c.Type, values, search.Options{Lenient: c.Form.Lenient})
+	q, err := record.ParseSearch(c.Type, values, searchOptions(c))
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, "invalid", err.Error(), err)
+		return nil, err
 	}
 	page, err := s.Records.Search(ctx, c.Actor, q, c.Type+"?"+values.Encode())
 	if err != nil {

@@ -2,53 +2,65 @@ package fhir
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
-	"time"
+	"sync/atomic"
 
 	"cairn/api/rest"
+	"cairn/node/record"
 )
 
-// transaction serves POST [base] with a transaction bundle (FHIR R4
-// 3.1.0.11.2).
-func (s *Server) transaction(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
-	data, err := c.Resource()
-	if err != nil {
-		return nil, err
+// transaction does all that changes something or nothing of it, and then
+// answers the entries that read, with what the others have made (FHIR R4
+// 3.1.0.11.2). That one of these cannot be asked refuses the transaction; that
+// it finds nothing is its own answer.
+func (s *Server) transaction(ctx context.Context, c *rest.Call, b record.Bundle) (*rest.Answer, error) {
+	for _, e := range b.Entries {
+		if err := s.askable(c, e); err != nil {
+			return nil, err
+		}
 	}
-	done, err := s.Records.Transaction(ctx, c.Actor, data)
+	done, err := s.Records.Transaction(ctx, c.Actor, b)
 	if err != nil {
-		return nil, err
+		return nil, serverIDs(err)
 	}
-	out := []byte(`{"resourceType":"Bundle","type":"transaction-response"`)
+	answers := make([]*rest.Answer, len(done))
+	count := 0
 	for i, v := range done {
-		out = append(out, separator(i)...)
-		out = append(out, `{"response":{"status":`...)
-		switch {
-		case v.Deleted:
-			out = append(out, `"204 No Content"`...)
-		case v.Created:
-			out = append(out, `"201 Created"`...)
-		default:
-			out = append(out, `"200 OK"`...)
+		if b.Entries[i].Reads() {
+			continue
 		}
-		if v.Version > 0 {
-			out = append(append(out, `,"location":`...), quote(v.Location())...)
-			out = append(append(out, `,"etag":`...), quote(rest.ETag(v.Version))...)
-			out = append(append(out, `,"lastModified":`...), quote(time.UnixMilli(v.Updated).UTC().Format("2006-01-02T15:04:05.000Z"))...)
-			out = append(out, `,"extension":[{"url":"urn:cairn:receipt","valueString":`+string(quote(v.Receipt.String()))+`}]`...)
-		}
-		out = append(out, `}}`...)
+		count++
+		answers[i] = written(b.Entries[i], v)
 	}
-	return &rest.Answer{Body: append(out, closing(len(done))...), Header: http.Header{"Cairn-Stored": {strconv.Itoa(len(done))}}}, nil
+	var size atomic.Int64
+	s.each(ctx, c, b, answers, &size, func(e record.Entry) bool { return e.Reads() })
+	header := http.Header{"Cairn-Stored": {strconv.Itoa(count)}}
+	return &rest.Answer{Body: answered("transaction-response", answers, c.Form.Return), Header: header}, nil
 }
 
-// quote returns a JSON string.
-func quote(s string) []byte {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return []byte(`""`)
+// written is the answer to an entry that changed something, or found that it
+// had nothing to change.
+func written(e record.Entry, v record.Version) *rest.Answer {
+	if e.Method == http.MethodDelete {
+		return version(http.StatusNoContent, v)
 	}
-	return data
+	a := stored(v)
+	a.Location = v.Location()
+	return a
+}
+
+// askable refuses an entry that reads what cannot be read.
+func (s *Server) askable(c *rest.Call, e record.Entry) error {
+	if !e.Reads() {
+		return nil
+	}
+	call, found, err := s.callOf(c, e)
+	if err == nil && found.shape == "{type}" {
+		_, err = record.ParseSearch(call.Type, call.Query, searchOptions(call))
+	}
+	if err != nil {
+		return record.AtEntry(err, e)
+	}
+	return nil
 }

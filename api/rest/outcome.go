@@ -70,6 +70,8 @@ func issueCode(f *fault.Error) string {
 		return "too-long"
 	case fault.Unsupported:
 		return "not-supported"
+	case fault.Unprocessable:
+		return "processing"
 	case fault.Busy:
 		return "transient"
 	case fault.Full:

@@ -182,7 +182,7 @@ func (d *Doc) checkReference(object, at uint32) *Error {
 			return nil
 		}
 		target := text(d.raw[n.start:n.end], n.flags&escapedValue != 0)
-		if !validReference(target, d.Root().Get("resourceType").Is("Bundle")) {
+		if !validReference(target, d.entry || d.Root().Get("resourceType").Is("Bundle")) {
 			return d.refuse(at, CodeValue, "A reference is relative (Type/id), absolute (http, https or urn) or a fragment (#id), with a type and an id that FHIR R4 knows.")
 		}
 		return nil

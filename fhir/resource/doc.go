@@ -16,6 +16,7 @@ type Doc struct {
 	names []byte // member names that were spelled with escapes, resolved
 	typ   string
 	id    string
+	entry bool // as in Limits
 }
 
 // Limits bounds what Parse accepts. A zero field takes its value from Default.
@@ -23,6 +24,9 @@ type Limits struct {
 	Bytes int // length of the resource in bytes
 	Depth int // objects and arrays inside one another, the root being 1
 	Nodes int // values of any kind, the root included
+	// Entry lets a reference be a search that finds the target, as in an entry of
+	// a transaction (FHIR R4 3.1.0.11.3).
+	Entry bool
 }
 
 // Default is the limits of every public face: 10 MB, 64 levels, 100,000 values.
@@ -64,7 +68,7 @@ func Parse(raw []byte, lim Limits) (*Doc, error) {
 func (d *Doc) Reparse(raw []byte, lim Limits) error {
 	nodes := d.nodes[:0]
 	*d = Doc{nodes: nodes}
-	s := scanner{Doc: Doc{raw: raw, nodes: nodes}, lim: lim.filled()}
+	s := scanner{Doc: Doc{raw: raw, nodes: nodes, entry: lim.Entry}, lim: lim.filled()}
 	if s.nodes == nil {
 		s.nodes = make([]node, 0, min(len(raw)/24+8, s.lim.Nodes))
 	}

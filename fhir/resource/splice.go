@@ -25,7 +25,10 @@ func splice(raw []byte, edits []edit) []byte {
 // "urn:uuid:..." by "Patient/7". Only strings of Reference.reference change, at any depth; every other byte is
 // as received. The answer is a copy and has yet to be parsed.
 func Rewrite(d *Doc, to func(reference string) (string, bool)) []byte {
-	var edits []edit
+	return splice(d.raw, d.rewrite(to))
+}
+
+func (d *Doc) rewrite(to func(reference string) (string, bool)) (edits []edit) {
 	d.references(func(at uint32, _ trail) bool {
 		old, _ := Node{d, at}.Text()
 		if target, ok := to(old); ok && target != old {
@@ -33,7 +36,7 @@ func Rewrite(d *Doc, to func(reference string) (string, bool)) []byte {
 		}
 		return true
 	})
-	return splice(d.raw, edits)
+	return edits
 }
 
 // Stamp is the resource with its id, meta.versionId and meta.lastUpdated set; every other byte is as received. What
@@ -41,10 +44,19 @@ func Rewrite(d *Doc, to func(reference string) (string, bool)) []byte {
 // the object, with the white space that the object uses. The same arguments give the same bytes. The caller gives an id and a
 // version id for which ValidID holds and a FHIR instant; the answer then parses.
 func Stamp(d *Doc, id, versionID, lastUpdated string) []byte {
+	return splice(d.raw, d.stamp(nil, id, versionID, lastUpdated))
+}
+
+// StampLinked is Stamp and Rewrite in one.
+func StampLinked(d *Doc, to func(reference string) (string, bool), id, versionID, lastUpdated string) []byte {
+	return splice(d.raw, d.stamp(d.rewrite(to), id, versionID, lastUpdated))
+}
+
+// stamp adds the edits of Stamp to others.
+func (d *Doc) stamp(edits []edit, id, versionID, lastUpdated string) []edit {
 	root := d.Root()
 	place := insertion(root)
 	var missing []byte
-	var edits []edit
 	if old := root.Get("id"); old.Exists() {
 		edits = append(edits, replace(old, id))
 	} else {
@@ -59,7 +71,7 @@ func Stamp(d *Doc, id, versionID, lastUpdated string) []byte {
 		edits = append(edits, edit{place.at, place.at, missing})
 	}
 	sortEdits(edits)
-	return splice(d.raw, edits)
+	return edits
 }
 
 func replace(old Node, text string) edit {

@@ -33,11 +33,12 @@ const (
 	Busy                            // try again soon
 	Full                            // no room left to write
 	Broken                          // our fault
+	Unprocessable                   // well formed, and cannot be done with what is there
 )
 
 var kindNames = [...]string{
 	"broken", "invalid", "unauthenticated", "refused", "not-found", "gone", "conflict",
-	"precondition", "too-large", "unsupported", "busy", "full", "broken",
+	"precondition", "too-large", "unsupported", "busy", "full", "broken", "unprocessable",
 }
 
 // String returns the kind in lower case, words joined by a hyphen.

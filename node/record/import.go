@@ -182,7 +182,7 @@ func (d *Desk) importLines(ctx context.Context, actor identity.Actor, in *lines,
 		if in.docs[i] == nil || in.faults[i] != nil {
 			return nil
 		}
-		w, err := d.next(ctx, actor, in.docs[i], in.ids[i], 0, in.patients)
+		w, err := d.next(ctx, actor, in.docs[i], in.ids[i], Expect{}, &among{patients: in.patients})
 		if f := fault.As(err); err != nil && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge || f.Kind == fault.Conflict) {
 			in.faults[i], err = f, nil
 		}

@@ -48,8 +48,22 @@ func (d *Desk) one(ctx context.Context, actor identity.Actor, interaction, typ, 
 	if err != nil {
 		return Evidence{}, err
 	}
-	version = row.Version
-	ask := gate.Ask{Interaction: interaction, Action: consent.Access, Subject: head.Subject, Query: fmt.Sprintf("%s/%s/_history/%d", typ, id, version)}
+	pass, err := d.open(ctx, actor, interaction, head, row)
+	if err != nil {
+		return Evidence{}, err
+	}
+	opened, err := d.vault.Open(ctx, pass, pass.Refs()[0], row)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return Evidence{Version: versionOf(row, opened.Raw, pass.Receipts()[0]), Opened: opened, Entry: row.Entry}, nil
+}
+
+// open asks the gate for one version that was found, and refuses one that says
+// that the record was deleted.
+func (d *Desk) open(ctx context.Context, actor identity.Actor, interaction string, head store.Hit, row *store.Version) (gate.Pass, error) {
+	ask := gate.Ask{Interaction: interaction, Action: consent.Access, Subject: head.Subject, Query: fmt.Sprintf("%s/%s/_history/%d", row.Type, row.ID, row.Version)}
+	shown := false
 	pass, err := d.gate.Open(ctx, actor, ask, func(_ context.Context, allow gate.Allow) ([]gate.Record, error) {
 		// An older version must be allowed by what it says itself and by what
 		// the record says today: a later closure reaches it too.
@@ -59,22 +73,22 @@ func (d *Desk) one(ctx context.Context, actor identity.Actor, interaction, typ, 
 		if head.Deleted && actor.Kind() == identity.Peer {
 			return nil, nil
 		}
+		shown = true
+		if row.Deleted {
+			return nil, nil // there is nothing to open
+		}
 		return records(row)
 	})
 	if err != nil {
-		return Evidence{}, unseen(actor, err)
+		return gate.Pass{}, unseen(actor, err)
+	}
+	if len(pass.Refs()) == 0 && shown {
+		return gate.Pass{}, fault.New(fault.Gone, "deleted", "this record was deleted")
 	}
 	if len(pass.Refs()) == 0 {
-		return Evidence{}, missing()
+		return gate.Pass{}, missing()
 	}
-	if row.Deleted {
-		return Evidence{}, fault.New(fault.Gone, "deleted", "this record was deleted")
-	}
-	opened, err := d.vault.Open(ctx, pass, pass.Refs()[0], row)
-	if err != nil {
-		return Evidence{}, err
-	}
-	return Evidence{Version: versionOf(row, opened.Raw, pass.Receipts()[0]), Opened: opened, Entry: row.Entry}, nil
+	return pass, nil
 }
 
 // find looks a record up, with the sealed row of one version, 0 for the current

@@ -2,6 +2,8 @@ package record
 
 import (
 	"context"
+	"errors"
+	"net/url"
 	"slices"
 
 	"cairn/consent"
@@ -169,4 +171,15 @@ func narrow(named, own string) string {
 		return own
 	}
 	return "~nobody"
+}
+
+// ParseSearch reads the parameters of a search (search.ParseQuery), with what
+// is wrong as a fault.
+func ParseSearch(typ string, values url.Values, o search.Options) (search.Query, error) {
+	q, err := search.ParseQuery(typ, values, o)
+	var e *search.Error
+	if errors.As(err, &e) {
+		return q, fault.New(fault.Invalid, e.Code, e.Error())
+	}
+	return q, err
 }

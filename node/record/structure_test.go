@@ -16,7 +16,7 @@ func TestStructure(t *testing.T) {
 	err = at(structure(doc), "Bundle.entry[2].resource")
 	var first *fault.Error
 	if !errors.As(err, &first) || first.Kind != fault.Invalid || first.Code != "code-invalid" || first.Rule != "required-binding" ||
-		first.Expression != "Bundle.entry[2].resource.Patient.gender" {
+		first.Expression != "Bundle.entry[2].resource.gender" {
 		t.Errorf("the first is %+v", first)
 	}
 	var several interface{ Unwrap() []error }

@@ -2,7 +2,7 @@ package record
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -10,222 +10,396 @@ import (
 	"cairn/fhir/resource"
 	"cairn/node/fault"
 	"cairn/node/identity"
-	"cairn/node/store"
 )
 
-// bundleNodes bounds the JSON nodes of a transaction bundle; each resource in
-// it keeps the limit of a single one.
-const bundleNodes = 1_000_000
-
-// step is one entry of a transaction, parsed.
+// step is one entry of a transaction that changes something, read.
 type step struct {
-	at     string // expression of the entry, for errors
-	method string
-	typ    string
-	id     string
-	doc    *resource.Doc
-	full   string // fullUrl
+	Entry
+	doc       *resource.Doc // of POST and PUT; not linked yet
+	change    Change        // of PATCH
+	condition *Condition    // of ifNoneExist, or of the URL of PUT, PATCH and DELETE
+	expect    Expect
+	fresh     string // id of the record if it is new
 }
 
-// Transaction does all of a transaction bundle or nothing of it (FHIR R4
-// 3.1.0.11.2): POST creates, PUT updates, DELETE deletes. Conditional entries
-// are refused. The answers stand in the order of the entries.
-func (d *Desk) Transaction(ctx context.Context, actor identity.Actor, body []byte) ([]Version, error) {
-	if err := d.mayWrite(ctx, actor, "transaction", ""); err != nil {
-		return nil, err
-	}
-	steps, err := readBundle(body)
-	if err != nil {
-		return nil, err
-	}
-	if steps, err = link(steps); err != nil {
-		return nil, err
-	}
-	for range tries {
-		out, err := d.attempt(ctx, actor, steps)
-		if !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.Precondition) || fault.As(err).Code == "business-rule" {
-			return out, err
-		}
-	}
-	return nil, contention()
-}
-
-// attempt does the steps as the records stand at this moment. It fails with
-// Conflict or Precondition when somebody else changed one of them meanwhile.
-func (d *Desk) attempt(ctx context.Context, actor identity.Actor, steps []step) ([]Version, error) {
-	drafts, patients, err := d.prepareAll(ctx, actor, steps)
-	if err != nil {
-		return nil, err
-	}
-	err = d.store.Update(ctx, func(tx *store.Tx) error {
-		for i, w := range drafts {
-			if w == nil {
-				continue
-			}
-			if err := known(tx, w, patients); err != nil {
-				return at(err, steps[i].at)
-			}
-			if err := d.write(tx, w); err != nil {
-				return at(err, steps[i].at)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Version, len(drafts))
-	for i, w := range drafts {
-		if w == nil { // deleting what is not there
-			out[i] = Version{Type: steps[i].typ, ID: steps[i].id, Deleted: true}
-			continue
-		}
-		out[i] = w.version
-	}
-	return out, nil
-}
-
-// at points a fault, or each of several, at the entry that caused it.
-func at(err error, where string) error {
-	if several, ok := err.(findings); ok { //nolint:errorlint // what structure returned, as it is
-		return several.at(where)
-	}
-	f := fault.As(err)
-	if f.Expression == "" {
-		return f.At(where)
-	}
-	return f.At(where + "." + f.Expression)
-}
-
-func bad(where, text, hint string) error {
-	return fault.New(fault.Invalid, "invalid", text).WithHint(hint).At(where)
-}
-
-// readBundle parses the bundle and each entry's request.
-func readBundle(body []byte) ([]step, error) {
-	bundle, err := resource.Parse(body, resource.Limits{Nodes: bundleNodes})
-	if err != nil {
-		return nil, Invalid(err)
-	}
-	root := bundle.Root()
-	if bundle.Type() != "Bundle" {
-		return nil, bad("resourceType", "a Bundle is expected here", "POST single resources to /fhir/<type>")
-	}
-	switch kind, _ := root.Get("type").Text(); kind {
-	case "transaction":
-	case "batch":
-		return nil, fault.New(fault.Unsupported, "not-supported", "batch bundles are not supported").
-			WithHint("send a transaction").At("Bundle.type")
-	default:
-		return nil, bad("Bundle.type", "only a transaction bundle can be posted here", "set Bundle.type to transaction")
-	}
-	var steps []step
-	i := 0
-	for entry := range root.Get("entry").Items() {
-		s, err := readEntry(entry, fmt.Sprintf("Bundle.entry[%d]", i))
-		if err != nil {
+// Transaction does all of a transaction bundle that changes something, or
+// nothing of it (FHIR R4 3.1.0.11.2): first DELETE, then POST, then PUT and
+// PATCH. The answers stand in the order of the entries; of those that only read
+// they are empty, and the face asks them afterwards.
+//
+// References to other entries become those of the records that they are here;
+// references by a search become those of the one record that it finds.
+// Whatever was looked up for it still holds when it is written, in one
+// transaction of the store.
+func (d *Desk) Transaction(ctx context.Context, actor identity.Actor, b Bundle) ([]Version, error) {
+	if slices.ContainsFunc(b.Entries, func(e Entry) bool { return !e.Reads() }) {
+		if err := d.mayWrite(ctx, actor, "transaction", ""); err != nil {
 			return nil, err
 		}
-		steps = append(steps, s)
-		i++
 	}
-	return steps, nil
-}
-
-func readEntry(entry resource.Node, where string) (step, error) {
-	s := step{at: where}
-	request := entry.Get("request")
-	s.method, _ = request.Get("method").Text()
-	url, _ := request.Get("url").Text()
-	s.full, _ = entry.Get("fullUrl").Text()
-	for _, conditional := range []string{"ifNoneExist", "ifMatch", "ifNoneMatch", "ifModifiedSince"} {
-		if request.Get(conditional).Exists() {
-			return s, fault.New(fault.Unsupported, "not-supported", "conditional entries are not supported").At(where + ".request." + conditional)
-		}
+	t := transaction{desk: d, actor: actor, steps: make([]step, len(b.Entries)), searches: make(map[string]linked)}
+	err := each(len(b.Entries), func(i int) error {
+		s, err := readStep(b.Entries[i])
+		t.steps[i] = s
+		return err
+	})
+	if err == nil {
+		err = t.references()
 	}
-	if strings.ContainsAny(url, "?$") {
-		return s, fault.New(fault.Unsupported, "not-supported", "conditional entries and operations are not supported in a transaction").At(where + ".request.url")
-	}
-	s.typ, s.id, _ = strings.Cut(url, "/")
-	switch s.method {
-	case "POST", "PUT":
-		return s, s.readResource(entry, where)
-	case "DELETE":
-		if !resource.IsType(s.typ) || !resource.ValidID(s.id) {
-			return s, bad(where+".request.url", "DELETE needs Type/id", "")
-		}
-		return s, nil
-	}
-	return s, fault.New(fault.Unsupported, "not-supported", "a transaction here takes POST, PUT and DELETE").At(where + ".request.method")
-}
-
-func (s *step) readResource(entry resource.Node, where string) error {
-	body := entry.Get("resource")
-	if !body.Exists() {
-		return bad(where+".resource", "POST and PUT need a resource", "")
-	}
-	doc, err := resource.Parse(body.Raw(), resource.Limits{})
 	if err != nil {
-		return at(Invalid(err), where+".resource")
+		return nil, err
 	}
-	s.doc = doc
-	if doc.Type() != s.typ {
-		return bad(where+".request.url", "the url does not name the type of the resource", "")
+	if err := d.repeat(ctx, func() (*batch, error) { return t.prepare(ctx) }); err != nil {
+		return nil, err
 	}
-	if s.method == "POST" {
-		if s.id != "" {
-			return bad(where+".request.url", "POST takes a type without an id", "use PUT to choose the id")
+	return t.answer(ctx)
+}
+
+func readStep(e Entry) (s step, err error) {
+	s = step{Entry: e, fresh: uuid.NewString()}
+	if e.Err != nil || e.Reads() {
+		return s, e.Err
+	}
+	if !resource.IsType(e.Type) || strings.Contains(e.URL, "$") {
+		return s, bad(e.At+".request.url", "the url of an entry that changes something begins with a type, and names no operation", "send operations on their own, or in a batch")
+	}
+	if e.ID != "" && (!resource.ValidID(e.ID) || e.Method == "POST") {
+		return s, bad(e.At+".request.url", "the url does not fit the method", "POST takes Type; PUT, PATCH and DELETE take Type/id or Type?search")
+	}
+	if err := s.conditions(); err != nil {
+		return s, err
+	}
+	switch e.Method {
+	case "POST", "PUT":
+		return s, s.readResource()
+	case "PATCH":
+		return s, s.readChange()
+	}
+	return s, nil
+}
+
+// conditions reads what the entry requires.
+func (s *step) conditions() error {
+	where := s.At + ".request."
+	text, element := s.Query, "url"
+	if s.Method == "POST" {
+		text, element = s.IfNoneExist, "ifNoneExist"
+	} else if s.ID == "" && text == "" {
+		return bad(where+"url", "the url does not say which record is meant", "send Type/id or Type?search")
+	} else if s.ID != "" {
+		text = ""
+	}
+	if text != "" {
+		c, err := NewCondition(s.Type, text)
+		if err != nil {
+			return at(err, where+element)
 		}
-		s.id = uuid.NewString()
-		return nil
+		s.condition = &c
 	}
-	if !resource.ValidID(s.id) || s.id != doc.ID() {
-		return bad(where+".request.url", "PUT needs Type/id with the id of the resource", "")
+	var err error
+	if s.expect, err = ReadExpect(s.IfMatch, s.IfNoneMatch); err != nil {
+		return at(err, where+"ifMatch")
 	}
 	return nil
 }
 
-// link resolves the references between the entries: a fullUrl becomes the
-// Type/id that the entry has here.
-func link(steps []step) ([]step, error) {
-	targets := make(map[string]string, len(steps))
-	once := make(map[string]bool, len(steps))
-	for _, s := range steps {
-		local := s.typ + "/" + s.id
-		if once[local] {
-			return nil, bad(s.at, "the same record stands in the transaction twice", "")
-		}
-		once[local] = true
-		if s.full == "" || s.doc == nil {
+func (s *step) readResource() error {
+	doc, err := resource.Parse(s.Body, resource.Limits{Entry: true})
+	if err != nil {
+		return at(Invalid(err), s.At+".resource")
+	}
+	s.doc = doc
+	if doc.Type() != s.Type {
+		return bad(s.At+".request.url", "the url does not name the type of the resource", "")
+	}
+	if s.Method == "PUT" && s.ID != "" && s.ID != doc.ID() {
+		return bad(s.At+".request.url", "PUT needs Type/id with the id of the resource", "")
+	}
+	return nil
+}
+
+func (s *step) readChange() (err error) {
+	media := s.Media
+	if media == "" {
+		media = "application/fhir+json"
+	}
+	s.change, err = NewChange(media, s.Body)
+	if err != nil {
+		return at(err, s.At+".resource")
+	}
+	return nil
+}
+
+// transaction is one that is being done. What an attempt finds out is made anew
+// by the next one.
+type transaction struct {
+	desk     *Desk
+	actor    identity.Actor
+	steps    []step
+	searches map[string]linked // by the references that are searches
+
+	met     []met             // of each step with a condition, and of each PATCH
+	ids     []string          // of the record that each step is about; "": none
+	targets map[string]string // what references mean
+	batch   *batch
+}
+
+// linked is a reference that is a search, and where it stands first.
+type linked struct {
+	Condition
+	where string
+}
+
+// references collects the references that are searches, and refuses those that
+// name an entry that is not there.
+func (t *transaction) references() error {
+	names := make(map[string]bool, len(t.steps))
+	for _, s := range t.steps {
+		if s.FullURL == "" || s.doc == nil {
 			continue
 		}
-		if _, twice := targets[s.full]; twice {
-			return nil, bad(s.at+".fullUrl", "the same fullUrl stands in the transaction twice", "")
+		if names[s.FullURL] {
+			return bad(s.At+".fullUrl", "the same fullUrl stands in the transaction twice", "")
 		}
-		targets[s.full] = local
-		// A reference relative to the entry's own base means the entry too
-		// (FHIR R4 2.36.4.1).
-		if relative := typed(s.full, s.typ); relative != "" && s.method == "POST" {
-			targets[relative] = local
-		}
+		names[s.FullURL] = true
 	}
-	for i, s := range steps {
+	for _, s := range t.steps {
 		if s.doc == nil {
 			continue
 		}
 		for where, reference := range s.doc.References() {
-			if _, ok := targets[reference]; !ok && strings.HasPrefix(reference, "urn:") {
-				return nil, bad(s.at+".resource."+where, "this reference names no entry of the transaction", "add the entry, or refer to a stored record as Type/id")
+			if err := t.reference(reference, s.At+".resource."+inside(where), names); err != nil {
+				return err
 			}
 		}
-		raw := resource.Rewrite(s.doc, func(reference string) (string, bool) { to, ok := targets[reference]; return to, ok })
-		doc, err := resource.Parse(raw, resource.Limits{})
-		if err != nil {
-			return nil, at(Invalid(err), s.at+".resource")
-		}
-		steps[i].doc = doc
 	}
-	return steps, nil
+	return nil
+}
+
+// inside is an expression without the type that it begins with.
+func inside(expression string) string {
+	_, rest, _ := strings.Cut(expression, ".")
+	return rest
+}
+
+func (t *transaction) reference(reference, where string, names map[string]bool) error {
+	if strings.HasPrefix(reference, "urn:") && !names[reference] {
+		return bad(where, "this reference names no entry of the transaction", "add the entry, or refer to a stored record as Type/id")
+	}
+	typ, query, search := strings.Cut(reference, "?")
+	if !search || !resource.IsType(typ) {
+		return nil
+	}
+	if _, known := t.searches[reference]; known {
+		return nil
+	}
+	c, err := NewCondition(typ, query)
+	if err != nil {
+		return at(err, where)
+	}
+	t.searches[reference] = linked{c, where}
+	return nil
+}
+
+// prepare looks up what is meant and drafts what is to be written.
+func (t *transaction) prepare(ctx context.Context) (*batch, error) {
+	t.met, t.ids, t.targets = make([]met, len(t.steps)), make([]string, len(t.steps)), make(map[string]string, len(t.steps))
+	t.batch = &batch{drafts: make([]*draft, len(t.steps)), where: make([]string, len(t.steps)), order: t.order()}
+	if err := t.meet(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.identify(); err != nil {
+		return nil, err
+	}
+	if err := t.search(ctx); err != nil {
+		return nil, err
+	}
+	with := &among{patients: make(map[string]bool), link: func(r string) (string, bool) { to, ok := t.targets[r]; return to, ok }}
+	for i, s := range t.steps {
+		if s.Type == "Patient" && s.doc != nil && t.ids[i] != "" {
+			with.patients[t.ids[i]] = true
+		}
+	}
+	t.batch.patients = with.patients
+	return t.batch, each(len(t.steps), func(i int) (err error) {
+		t.batch.where[i] = t.steps[i].At
+		t.batch.drafts[i], err = t.draft(ctx, i, with)
+		if err != nil {
+			return at(err, t.steps[i].At)
+		}
+		return nil
+	})
+}
+
+// order is that in which the steps are written (FHIR R4 3.1.0.11.2).
+func (t *transaction) order() []int {
+	rank := map[string]int{"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
+	out := make([]int, len(t.steps))
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortStableFunc(out, func(a, b int) int { return rank[t.steps[a].Method] - rank[t.steps[b].Method] })
+	return out
+}
+
+// meet looks up the conditions, and reads what is to be patched.
+func (t *transaction) meet(ctx context.Context) error {
+	err := each(len(t.steps), func(i int) (err error) {
+		s := &t.steps[i]
+		switch {
+		case s.condition != nil:
+			t.met[i], err = t.desk.meet(ctx, t.actor, *s.condition)
+		case s.Method == "PATCH":
+			t.met[i], err = t.desk.current(ctx, t.actor, s.Type, s.ID)
+		}
+		if err != nil {
+			return at(err, s.At)
+		}
+		return nil
+	})
+	for i := range t.met {
+		t.batch.holds = append(t.batch.holds, t.met[i].holds()...)
+	}
+	return err
+}
+
+// identify settles which record each step is about. No two may be about the
+// same one.
+func (t *transaction) identify() error {
+	once := make(map[string]bool, len(t.steps))
+	unless := make(map[string]bool)
+	for i := range t.steps {
+		s := &t.steps[i]
+		id, err := t.identity(i)
+		if err != nil {
+			return at(err, s.At)
+		}
+		t.ids[i] = id
+		if id == "" || s.Reads() {
+			continue
+		}
+		local := s.Type + "/" + id
+		if s.Method == "POST" && s.condition != nil {
+			if unless[s.condition.asked] && len(t.met[i].hits) == 0 {
+				return bad(s.At+".request.ifNoneExist", "two entries create on the same condition", "leave one of them out and refer to the other")
+			}
+			unless[s.condition.asked] = true
+		}
+		if once[local] && !t.unchanged(i) {
+			return bad(s.At, "the same record stands in the transaction twice", "")
+		}
+		once[local] = true
+		t.names(s, local)
+	}
+	return nil
+}
+
+// unchanged tells whether a step is a create that found its record.
+func (t *transaction) unchanged(i int) bool {
+	return t.steps[i].Method == "POST" && len(t.met[i].hits) > 0
+}
+
+func (t *transaction) identity(i int) (string, error) {
+	s, m := &t.steps[i], t.met[i]
+	switch {
+	case s.Reads():
+		return "", nil
+	case s.Method == "PUT" && s.condition != nil:
+		return m.target(s.doc, s.fresh)
+	case len(m.hits) > 0:
+		return m.hits[0].ID, nil
+	case s.Method == "POST":
+		return s.fresh, nil
+	}
+	return s.ID, nil
+}
+
+// names keeps by what references mean the step's record: its fullUrl, and the
+// reference relative to the entry's own base (FHIR R4 2.36.4.1).
+func (t *transaction) names(s *step, local string) {
+	if s.FullURL == "" || s.doc == nil {
+		return
+	}
+	t.targets[s.FullURL] = local
+	if relative := typed(s.FullURL, s.Type); relative != "" && s.Method == "POST" {
+		t.targets[relative] = local
+	}
+	if s.Method == "POST" && s.condition != nil {
+		t.targets[s.condition.asked] = local
+	}
+}
+
+// search resolves the references that are searches. One that is the condition
+// of a create means what that creates.
+func (t *transaction) search(ctx context.Context) error {
+	var open []string
+	for reference, c := range t.searches {
+		if local, ok := t.targets[c.asked]; ok {
+			t.targets[reference] = local
+		} else {
+			open = append(open, reference)
+		}
+	}
+	found := make([]met, len(open))
+	err := each(len(open), func(i int) (err error) {
+		l := t.searches[open[i]]
+		found[i], err = t.desk.meet(ctx, t.actor, l.Condition)
+		if err == nil && len(found[i].hits) == 0 {
+			err = fault.New(fault.Precondition, "not-found", "a reference is a search that finds nothing").
+				WithHint("send the record that it means, or refer to it as Type/id")
+		}
+		if err != nil {
+			return at(err, l.where)
+		}
+		return nil
+	})
+	for i, m := range found {
+		if len(m.hits) > 0 {
+			t.targets[open[i]] = m.hits[0].Type + "/" + m.hits[0].ID
+			t.batch.holds = append(t.batch.holds, m.still)
+		}
+	}
+	return err
+}
+
+// draft prepares one step. A nil draft writes nothing.
+func (t *transaction) draft(ctx context.Context, i int, with *among) (*draft, error) {
+	s, m, d := &t.steps[i], t.met[i], t.desk
+	switch {
+	case s.Reads() || t.unchanged(i):
+		return nil, nil
+	case s.Method == "POST":
+		return d.prepare(ctx, t.actor, s.doc, t.ids[i], 1, with)
+	case s.Method == "PUT" && s.condition != nil:
+		return d.nextOf(ctx, t.actor, s.doc, m, s.fresh, s.expect, with)
+	case s.Method == "PUT":
+		return d.next(ctx, t.actor, s.doc, s.ID, s.expect, with)
+	case s.Method == "PATCH":
+		return d.nextPatched(ctx, t.actor, m, s.change, s.expect, with)
+	case t.ids[i] == "":
+		return nil, nil // a condition that nothing meets: there is nothing to delete
+	}
+	return d.nextDeleted(ctx, t.actor, s.Type, t.ids[i], s.expect)
+}
+
+// answer says what became of each step.
+func (t *transaction) answer(ctx context.Context) ([]Version, error) {
+	out := make([]Version, len(t.steps))
+	for i, s := range t.steps {
+		switch w := t.batch.drafts[i]; {
+		case w != nil:
+			out[i] = w.version
+		case t.unchanged(i):
+			v, err := t.desk.show(ctx, t.met[i])
+			if err != nil {
+				return nil, err
+			}
+			out[i] = v
+		case s.Method == "DELETE":
+			out[i] = Version{Type: s.Type, ID: t.ids[i], Deleted: true}
+		}
+	}
+	return out, nil
 }
 
 // typed returns "Type/id" of a RESTful fullUrl, "" for any other.
@@ -235,33 +409,4 @@ func typed(full, typ string) string {
 		return ""
 	}
 	return full[at+1:]
-}
-
-// prepareAll drafts every entry. A nil draft is a delete of what is not there.
-func (d *Desk) prepareAll(ctx context.Context, actor identity.Actor, steps []step) ([]*draft, map[string]bool, error) {
-	drafts := make([]*draft, len(steps))
-	patients := make(map[string]bool)
-	for _, s := range steps {
-		if s.typ == "Patient" && s.method != "DELETE" {
-			patients[s.id] = true
-		}
-	}
-	for i, s := range steps {
-		w, err := d.prepareStep(ctx, actor, s, patients)
-		if err != nil {
-			return nil, nil, at(err, s.at)
-		}
-		drafts[i] = w
-	}
-	return drafts, patients, nil
-}
-
-func (d *Desk) prepareStep(ctx context.Context, actor identity.Actor, s step, also map[string]bool) (*draft, error) {
-	switch s.method {
-	case "POST":
-		return d.prepare(ctx, actor, s.doc, s.id, 1, also)
-	case "PUT":
-		return d.next(ctx, actor, s.doc, s.id, 0, also)
-	}
-	return d.nextDeleted(ctx, actor, s.typ, s.id, 0)
 }

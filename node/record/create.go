@@ -1,0 +1,60 @@
+package record
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"cairn/node/identity"
+)
+
+// Create stores a new record under an id of its own (FHIR R4 3.1.0.8). An id
+// in the body is ignored.
+func (d *Desk) Create(ctx context.Context, actor identity.Actor, typ string, body []byte) (Version, error) {
+	return d.create(ctx, actor, typ, body, nil)
+}
+
+// CreateUnless is Create if the condition finds nothing. If it finds one, that
+// one is the answer and nothing is stored; if it finds several, it fails with
+// Precondition (FHIR R4 3.1.0.8.1, conditional create). Of any number of
+// calls at once with the same condition, which what they store meets, exactly
+// one creates.
+func (d *Desk) CreateUnless(ctx context.Context, actor identity.Actor, typ string, body []byte, c Condition) (Version, error) {
+	return d.create(ctx, actor, typ, body, &c)
+}
+
+func (d *Desk) create(ctx context.Context, actor identity.Actor, typ string, body []byte, c *Condition) (out Version, err error) {
+	if err := d.mayWrite(ctx, actor, "create", typ); err != nil {
+		return Version{}, err
+	}
+	doc, err := parse(typ, body)
+	if err != nil {
+		return Version{}, err
+	}
+	id := uuid.NewString()
+	var w *draft
+	err = d.repeat(ctx, func() (*batch, error) {
+		var holds []hold
+		if c != nil {
+			m, err := d.meet(ctx, actor, *c)
+			if err != nil {
+				return nil, err
+			}
+			if len(m.hits) > 0 {
+				out, err = d.show(ctx, m)
+				return nil, err
+			}
+			holds = append(holds, m.still)
+		}
+		if w == nil {
+			if w, err = d.prepare(ctx, actor, doc, id, 1, nil); err != nil {
+				return nil, err
+			}
+		}
+		return single(w, holds...), nil
+	})
+	if err == nil && out.ID == "" {
+		out = w.version
+	}
+	return out, err
+}

@@ -1,0 +1,272 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cairn/consent"
+	"cairn/fhir/resource"
+	"cairn/fhir/search"
+	"cairn/node/evidence"
+	"cairn/node/fault"
+	"cairn/node/gate"
+	"cairn/node/identity"
+	"cairn/node/store"
+	"cairn/proof"
+)
+
+// draft is a record version on its way into the store.
+type draft struct {
+	version Version
+	subject string
+	index   search.Index
+	body    []byte
+	event   *evidence.Draft
+	expect  uint64 // the version that must be current; 0: none
+}
+
+// among is what else is written together with a record.
+type among struct {
+	patients map[string]bool                       // ids of patients that come with it
+	link     func(reference string) (string, bool) // what references mean that name others of it; nil: none does
+}
+
+// prepare stamps, indexes, seals and drafts one version; nothing is written
+// yet. with is nil for a record on its own.
+func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, version uint64, with *among) (*draft, error) {
+	now := time.Now().UnixMilli()
+	instant := time.UnixMilli(now).UTC().Format("2006-01-02T15:04:05.000Z")
+	var raw []byte
+	if with == nil || with.link == nil {
+		raw = resource.Stamp(doc, id, fmt.Sprint(version), instant)
+	} else {
+		raw = resource.StampLinked(doc, with.link, id, fmt.Sprint(version), instant)
+	}
+	stamped, err := resource.Parse(raw, resource.Limits{})
+	if err != nil {
+		return nil, Invalid(err)
+	}
+	if err := structure(stamped); err != nil {
+		return nil, err
+	}
+	out := &draft{version: Version{Type: doc.Type(), ID: id, Version: version, Updated: now, Raw: raw, Created: version == 1}, expect: version - 1}
+	if out.index, err = search.Extract(stamped); err != nil {
+		return nil, Invalid(err)
+	}
+	out.subject = out.index.Subject
+	if err := d.about(ctx, stamped, out, with); err != nil {
+		return nil, err
+	}
+	kind, action := proof.KindRecordStored, "create"
+	if version > 1 {
+		kind, action = proof.KindRecordUpdated, "update"
+	}
+	return out, d.seal(ctx, actor, out, kind, action)
+}
+
+// known returns whom the others bring.
+func (a *among) known() map[string]bool {
+	if a == nil {
+		return nil
+	}
+	return a.patients
+}
+
+// about refuses, before anything is sealed, a record about a patient whom this
+// hospital does not have, and one that is about a person but not about one
+// local patient: it would belong to nobody's consent and nobody's log.
+func (d *Desk) about(ctx context.Context, doc *resource.Doc, out *draft, with *among) error {
+	if out.subject != "" {
+		return d.store.View(ctx, func(v *store.View) error { return known(v, out, with.known()) })
+	}
+	for _, name := range []string{"subject", "patient", "beneficiary"} {
+		who := doc.Root().Get(name)
+		if !who.Exists() || who.Kind() != resource.Object {
+			continue
+		}
+		reference, _ := who.Get("reference").Text()
+		if typ, _, local, ok := resource.Target(reference); ok && local && typ != "Patient" {
+			continue // a Group, a Device, a Location
+		}
+		return fault.New(fault.Invalid, "value", "this must say which patient of this hospital it is about").
+			WithHint("write the reference as Patient/ID").At(doc.Type() + "." + name + ".reference")
+	}
+	return nil
+}
+
+// seal asks the gate, encrypts the bytes and drafts the event.
+func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind, action string) error {
+	v := out.version
+	permit, err := d.gate.Write(ctx, actor, gate.Ask{Interaction: action, Action: consent.Correct, Subject: out.subject, Query: v.Type})
+	if err != nil {
+		return err
+	}
+	sealed, err := d.vault.Seal(ctx, permit, out.subject, v.Ref(), store.EncodeFacets(&out.index.Facets), v.Raw)
+	if err != nil {
+		return err
+	}
+	out.body = sealed.Body
+	out.event, err = d.journal.Draft(proof.Event{
+		Kind: kind, Time: v.Updated, Actor: gate.Describe(actor), Subject: gate.PatientReference(out.subject),
+		Purpose: actor.Purpose(), Action: action, Allowed: true, Rule: "policy.write",
+		Records: []proof.Record{{Type: v.Type, ID: v.ID, Version: v.Version, Commitment: sealed.Commitment}},
+	})
+	return err
+}
+
+// write puts a prepared version, its search values and its event into one
+// store transaction.
+func (d *Desk) write(tx *store.Tx, w *draft) error {
+	if err := w.event.Append(tx); err != nil {
+		return err
+	}
+	w.version.Receipt = w.event.Receipt()
+	v := w.version
+	return tx.PutRecord(store.Record{
+		Type: v.Type, ID: v.ID, Version: v.Version, Subject: w.subject, Updated: v.Updated, Deleted: v.Deleted,
+		Entry: w.version.Receipt.Index, Body: w.body, Index: w.index,
+	}, w.expect)
+}
+
+// current is a view of the store or an update of it.
+type current interface {
+	Current(typ, id string) (store.Hit, error)
+}
+
+// known refuses a record about a patient whom this hospital does not have, or
+// who is not among those that the same transaction creates.
+func known(v current, w *draft, also map[string]bool) error {
+	if w.subject == "" || w.version.Type == "Patient" || also[w.subject] {
+		return nil
+	}
+	found, err := v.Current("Patient", w.subject)
+	if err == nil && !found.Deleted {
+		return nil
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return fault.New(fault.Invalid, "not-found", "the patient whom this record is about is not known at this hospital").
+		WithHint("create the Patient first, or in the same transaction").At(w.version.Type + ".subject")
+}
+
+// hold is something that must still be so in the transaction that writes.
+type hold func(*store.Tx) error
+
+// batch is what one store transaction writes.
+type batch struct {
+	drafts   []*draft        // nil ones write nothing
+	where    []string        // of each draft, the entry that it comes from; nil: there are no entries
+	patients map[string]bool // whom it creates
+	order    []int           // in which the drafts are written; nil: as they stand
+	holds    []hold          // what must still be so before anything is written
+}
+
+// commit writes a batch: all of it or nothing.
+func (d *Desk) commit(ctx context.Context, b *batch) error {
+	return d.store.Update(ctx, func(tx *store.Tx) error {
+		for _, holds := range b.holds {
+			if err := holds(tx); err != nil {
+				return err
+			}
+		}
+		for n := range b.drafts {
+			i := n
+			if b.order != nil {
+				i = b.order[n]
+			}
+			if err := d.put(tx, b.drafts[i], b.patients); err != nil {
+				if b.where != nil {
+					err = at(err, b.where[i])
+				}
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (d *Desk) put(tx *store.Tx, w *draft, patients map[string]bool) error {
+	if w == nil {
+		return nil
+	}
+	if !w.version.Deleted {
+		if err := known(tx, w, patients); err != nil {
+			return err
+		}
+	}
+	return d.write(tx, w)
+}
+
+// tries bounds how often a write looks again after somebody else was faster.
+const tries = 64
+
+// repeat commits what prepare gives, and has it prepared again while somebody
+// else is faster. A nil batch writes nothing.
+func (d *Desk) repeat(ctx context.Context, prepare func() (*batch, error)) error {
+	for range tries {
+		b, err := prepare()
+		if err == nil && b != nil {
+			err = d.commit(ctx, b)
+		}
+		if !raced(err) {
+			return err
+		}
+	}
+	return contention()
+}
+
+func contention() error {
+	return fault.New(fault.Conflict, "contention", "others keep changing this record").WithHint("try again")
+}
+
+// single is the batch of a single draft; none for a nil one.
+func single(w *draft, holds ...hold) *batch {
+	if w == nil {
+		return nil
+	}
+	return &batch{drafts: []*draft{w}, holds: holds}
+}
+
+// raced tells whether a commit failed because the store is not what it was when
+// the batch was prepared.
+func raced(err error) bool {
+	f := fault.As(err)
+	return f != nil && (f.Code == "store.changed" || f.Code == "store.exists" || f.Code == codeRaced)
+}
+
+const codeRaced = "raced"
+
+// mayWrite asks the gate before anything about what is there is looked at.
+func (d *Desk) mayWrite(ctx context.Context, actor identity.Actor, action, typ string) error {
+	_, err := d.gate.Write(ctx, actor, gate.Ask{Interaction: action, Action: consent.Correct, Query: typ})
+	return err
+}
+
+// next prepares the version after the current one.
+func (d *Desk) next(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, expect Expect, with *among) (*draft, error) {
+	head, err := d.head(ctx, doc.Type(), id)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	var have uint64
+	if err == nil {
+		have = head.Version
+	}
+	if err := expect.check(have, err == nil && !head.Deleted); err != nil {
+		return nil, err
+	}
+	if have == 0 && d.rules.ServerIDs {
+		return nil, noClientIDs()
+	}
+	w, err := d.prepare(ctx, actor, doc, id, have+1, with)
+	if err != nil {
+		return nil, err
+	}
+	if have > 0 && head.Subject != w.subject {
+		return nil, fault.New(fault.Conflict, "business-rule", "a record cannot be moved to another patient").
+			WithHint("delete it and create it anew for the right patient")
+	}
+	return w, nil
+}
