@@ -50,7 +50,7 @@ func (s *Server) batch(ctx context.Context, c *rest.Call, b record.Bundle) (*res
 	var size atomic.Int64
 	s.each(ctx, c, b, answers, &size, func(e record.Entry) bool { return !e.Reads() })
 	s.each(ctx, c, b, answers, &size, func(e record.Entry) bool { return e.Reads() })
-	return &rest.Answer{Body: answered("batch-response", answers, c.Form.Return)}, nil
+	return &rest.Answer{Body: responses("batch-response", answers, c.Form.Return)}, nil
 }
 
 // each does some of the entries, several at once.
@@ -129,8 +129,8 @@ func (s *Server) callOf(c *rest.Call, e record.Entry) (*rest.Call, target, error
 	return call, found, err
 }
 
-// answered writes a response bundle, an entry for each answer.
-func answered(kind string, answers []*rest.Answer, want rest.Return) []byte {
+// responses writes a response bundle, an entry for each answer.
+func responses(kind string, answers []*rest.Answer, want rest.Return) []byte {
 	out := []byte(`{"resourceType":"Bundle","type":"` + kind + `"`)
 	for i, a := range answers {
 		out = append(out, separator(i)...)

@@ -9,7 +9,7 @@ import (
 
 // patch serves PATCH [base]/[type]/[id] (FHIR R4 3.1.0.5).
 func (s *Server) patch(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
-	require, change, err := asked(c)
+	require, change, err := changeOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (s *Server) patchWhere(ctx context.Context, c *rest.Call) (*rest.Answer, er
 	if err != nil {
 		return nil, err
 	}
-	require, change, err := asked(c)
+	require, change, err := changeOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -34,12 +34,20 @@ func (s *Server) patchWhere(ctx context.Context, c *rest.Call) (*rest.Answer, er
 	return a, err
 }
 
-// asked reads the patch and what it requires of the record.
-func asked(c *rest.Call) (require record.Expect, change record.Change, err error) {
+// changeOf reads the patch and what it requires of the record. A FHIRPath Patch
+// is a resource like any other, in any format.
+func changeOf(c *rest.Call) (require record.Expect, change record.Change, err error) {
 	if require, err = expect(c); err != nil {
 		return require, change, err
 	}
-	data, media, err := c.Body(record.ChangeMedia()...)
+	var data []byte
+	media := c.Media
+	if rest.IsFormat(media) {
+		data, err = c.Resource()
+		media = record.FHIRPathPatch
+	} else {
+		data, _, err = c.Body(record.JSONPatch, record.FHIRPathPatch)
+	}
 	if err != nil {
 		return require, change, err
 	}

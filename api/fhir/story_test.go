@@ -23,7 +23,8 @@ var rewrite = flag.Bool("rewrite", false, "write the answers of the stories anew
 //	> POST Patient                     method, path below the service base
 //	> Prefer: return=minimal           headers
 //	{"resourceType":"Patient"}         the body, up to an empty line
-//	= P id                             names a value of the answer: a path into it, or "header Location"
+//	= P id                             names a value of the answer: a path into it, or "header Location";
+//	                                   I is the id in a Location
 //	< 201 Created                      what came back; -rewrite writes these lines
 //
 // $N is a number of the run. $P stands for the value in later requests; in answers it is written <P>, and
@@ -86,7 +87,7 @@ func (s *story) block(out *bytes.Buffer, block string) {
 	var body strings.Builder
 	for _, line := range strings.Split(block, "\n") {
 		switch {
-		case strings.HasPrefix(line, "<"):
+		case strings.HasPrefix(line, "< ") || line == "<":
 			continue
 		case strings.HasPrefix(line, "#"):
 		case strings.HasPrefix(line, "> @ "):
@@ -145,8 +146,9 @@ func (s *story) capture(line string, a answer) {
 	if value == "" {
 		s.t.Fatalf("%s: there is no such value in %d %s", line, a.status, a.body)
 	}
-	if words[2] != "header" || !strings.HasPrefix(words[1], "T") {
-		value = strings.TrimPrefix(value, hospital.url+"/fhir/")
+	value = strings.TrimPrefix(value, hospital.url+"/fhir/")
+	if words[1] == "I" { // the id in a location
+		value = strings.Split(value, "/")[1]
 	}
 	s.vars = append([][2]string{{words[1], value}}, s.vars...)
 }

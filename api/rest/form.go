@@ -23,6 +23,7 @@ type format struct {
 // is stored and what a receipt is about is always the JSON.
 var formats = []format{
 	{name: "json", media: []string{"application/fhir+json", "application/json", "text/json"}},
+	{name: "xml", media: []string{"application/fhir+xml", "application/xml", "text/xml"}, decode: fromXML, encode: toXML},
 }
 
 // Formats returns the formal media types of all representations.
@@ -42,6 +43,9 @@ func formatOf(media string) *format {
 	}
 	return nil
 }
+
+// IsFormat tells whether a media type is that of a resource.
+func IsFormat(media string) bool { return formatOf(media) != nil }
 
 // Return is what a client prefers to get back for a write (FHIR R4
 // 3.1.0.1.10).

@@ -41,6 +41,10 @@ type Coding struct {
 // CodeSystem names the codes of faults and rules in details.coding.
 const CodeSystem = "urn:cairn:rule"
 
+// definitionSystem names the rules of resources' definitions: the invariants by
+// their keys, and what else is checked.
+const definitionSystem = "urn:cairn:definition"
+
 // issueCodes are the codes of http://hl7.org/fhir/issue-type that a fault may
 // carry as its own.
 var issueCodes = []string{
@@ -83,6 +87,9 @@ func issueCode(f *fault.Error) string {
 // IssueOf returns a fault as an issue of a severity.
 func IssueOf(severity string, f *fault.Error) Issue {
 	is := Issue{Severity: severity, Code: issueCode(f), Details: Details{Coding: []Coding{{CodeSystem, f.Code}}, Text: f.Text}, Diagnostics: f.Hint}
+	if f.Rule != "" {
+		is.Details.Coding = append(is.Details.Coding, Coding{definitionSystem, f.Rule})
+	}
 	if f.Expression != "" {
 		is.Expression = []string{f.Expression}
 	}

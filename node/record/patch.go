@@ -11,40 +11,38 @@ import (
 	"cairn/node/store"
 )
 
-// Change is a patch, in the form in which it was sent.
+// The media types of patches (FHIR R4 3.1.0.5). A FHIRPath Patch is a
+// Parameters resource.
+const (
+	JSONPatch     = "application/json-patch+json"
+	FHIRPathPatch = "application/fhir+json"
+)
+
+// Change is a patch, read.
 type Change struct {
-	media string
-	body  []byte
-	apply func(doc, change []byte) ([]byte, error)
+	apply func(doc []byte) ([]byte, error)
 }
 
-// changes are the media types of patches that can be applied (FHIR R4 3.1.0.5),
-// each with what applies it.
-var changes = []struct {
-	media string
-	apply func(doc, change []byte) ([]byte, error)
-}{
-	{"application/json-patch+json", patch.JSON},
-}
-
-// ChangeMedia returns the media types of patches.
-func ChangeMedia() (out []string) {
-	for _, c := range changes {
-		out = append(out, c.media)
-	}
-	return out
-}
-
-// NewChange takes a patch of one of ChangeMedia. It fails with Unsupported for
-// any other.
+// NewChange reads a patch of one of the media types. It fails with Unsupported
+// for any other, and with Invalid for Parameters that cannot be read. Whether it
+// is a sound patch shows when it is applied.
 func NewChange(media string, body []byte) (Change, error) {
-	for _, c := range changes {
-		if c.media == media {
-			return Change{media: media, body: body, apply: c.apply}, nil
+	switch media {
+	case JSONPatch:
+		return Change{func(doc []byte) ([]byte, error) { return patch.JSON(doc, body) }}, nil
+	case FHIRPathPatch:
+		params, err := parse("", body)
+		if err != nil {
+			return Change{}, err
 		}
+		if params.Type() != "Parameters" {
+			return Change{}, fault.New(fault.Invalid, "invalid", "a FHIRPath Patch is a Parameters resource").
+				WithHint("send one, or a JSON Patch as " + JSONPatch).At("resourceType")
+		}
+		return Change{func(doc []byte) ([]byte, error) { return patch.FHIRPath(doc, params) }}, nil
 	}
 	return Change{}, fault.New(fault.Unsupported, "content-type", "a patch cannot be of this media type").
-		WithHint("send " + changes[0].media)
+		WithHint("send " + JSONPatch + " or " + FHIRPathPatch)
 }
 
 // Patch changes the current version of a record and stores what comes out as
@@ -103,7 +101,7 @@ func (d *Desk) nextPatched(ctx context.Context, actor identity.Actor, m met, cha
 	if err != nil {
 		return nil, err
 	}
-	raw, err := change.apply(was.Raw, change.body)
+	raw, err := change.apply(was.Raw)
 	if err != nil {
 		return nil, inapplicable(err)
 	}

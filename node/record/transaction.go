@@ -121,7 +121,7 @@ func (s *step) readResource() error {
 func (s *step) readChange() (err error) {
 	media := s.Media
 	if media == "" {
-		media = "application/fhir+json"
+		media = FHIRPathPatch
 	}
 	s.change, err = NewChange(media, s.Body)
 	if err != nil {

@@ -44,7 +44,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown parameter", "GET", "/fhir/Observation?colour=red", "", 400, "", "colour"},
 		{"bad date", "GET", "/fhir/Observation?date=yesterday", "", 400, "", ""},
 		{"a bundle as a resource type", "POST", "/fhir", good, 400, "invalid", "Bundle"},
-		{"a batch", "POST", "/fhir", strings.Replace(bundle(entry(good, "Observation")), "transaction", "batch", 1), 501, "not-supported", "batch"},
+		{"a collection", "POST", "/fhir", strings.Replace(bundle(entry(good, "Observation")), "transaction", "collection", 1), 400, "invalid", "batch"},
 		{"dangling reference", "POST", "/fhir", bundle(entry(good, "Observation"), strings.Replace(entry(dangling, "Observation"), "5b10", "5b11", 1)), 400, "invalid", "reference"},
 		{"same fullUrl twice", "POST", "/fhir", bundle(entry(good, "Observation"), entry(good, "Observation")), 400, "invalid", "fullUrl"},
 		{"second entry bad", "POST", "/fhir", bundle(entry(good, "Observation"), strings.Replace(entry(unknown, "Observation"), "5b10", "5b12", 1)), 400, "", "not known"},
