@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"cairn/ledger/machine"
@@ -22,6 +22,8 @@ type Ledger interface {
 	Sealed(member string) (seal.Entry, bool)
 	// Mark returns the height at which an image came into the register.
 	Mark(image [32]byte) (height uint64, present bool)
+	// Changed returns a channel that is closed at the next block.
+	Changed() <-chan struct{}
 	// Submit returns once a block holds the transaction. It offers the
 	// transaction again until then; what a block already holds is no error.
 	Submit(ctx context.Context, tx []byte) (height uint64, err error)
@@ -51,9 +53,7 @@ type Beat struct {
 	ledger Ledger
 	signer Signer
 	urgent chan struct{}
-
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when a seal was taken
+	runs   atomic.Bool // in this process
 }
 
 // NewBeat makes a beat. It does nothing until Run.
@@ -65,15 +65,29 @@ func NewBeat(cfg BeatConfig, log *Log, st *store.Store, ledger Ledger, signer Si
 		cfg.Logger = slog.Default()
 	}
 	return &Beat{cfg: cfg, log: log, store: st, ledger: ledger, signer: signer,
-		urgent: make(chan struct{}, 1), changed: make(chan struct{})}
+		urgent: make(chan struct{}, 1)}
 }
 
 // Urgent makes the next seal due at once. Call it when what is to be sealed, a
-// queued mark for one, is durable.
+// queued mark for one, is durable. Where another process of this hospital seals,
+// it is told.
 func (b *Beat) Urgent() {
+	if !b.runs.Load() {
+		go b.knock()
+	}
 	select {
 	case b.urgent <- struct{}{}:
 	default: // one is due already
+	}
+}
+
+const knockWithin = 5 * time.Second
+
+func (b *Beat) knock() {
+	ctx, cancel := context.WithTimeout(context.Background(), knockWithin)
+	defer cancel()
+	if err := b.store.Knock(ctx); err != nil {
+		b.cfg.Logger.Warn("telling the process that seals; it will see by itself", "cause", err)
 	}
 }
 
@@ -81,9 +95,7 @@ func (b *Beat) Urgent() {
 // entries of the log, or when ctx ends.
 func (b *Beat) WaitSealed(ctx context.Context, size uint64) error {
 	for {
-		b.mu.Lock()
-		changed := b.changed
-		b.mu.Unlock()
+		changed := b.ledger.Changed()
 		if last, found := b.ledger.Sealed(b.cfg.Member); size == 0 || found && last.Size >= size {
 			return nil
 		}
@@ -95,13 +107,6 @@ func (b *Beat) WaitSealed(ctx context.Context, size uint64) error {
 	}
 }
 
-func (b *Beat) tell() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.changed)
-	b.changed = make(chan struct{})
-}
-
 // Run seals until ctx ends, and then returns nil. It returns an error only when
 // this hospital's log is not the one that was sealed: then the node must stop,
 // because no later seal of it can be true (fault.Broken, evidence.not-sealed-log).
@@ -109,6 +114,8 @@ func (b *Beat) tell() {
 // Anything else that goes wrong, a full disk or a ledger that stands still, is
 // logged and tried again.
 func (b *Beat) Run(ctx context.Context) error {
+	b.runs.Store(true)
+	defer b.runs.Store(false)
 	timer := time.NewTimer(b.untilNext(time.Now()))
 	defer timer.Stop()
 	for {
@@ -148,7 +155,6 @@ func (b *Beat) Seal(ctx context.Context) error {
 	if _, err := b.ledger.Submit(ctx, machine.SealTx(s)); err != nil {
 		return fmt.Errorf("sealing %s: %w", b.cfg.Member, err)
 	}
-	b.tell()
 	if len(marks) == seal.MaxMarks {
 		b.Urgent() // there may be more
 	}

@@ -28,6 +28,7 @@ type consortium struct {
 	private ed25519.PrivateKey
 	seals   []*seal.Seal
 	refuse  int // the next transactions are lost on the way
+	changed chan struct{}
 	after   func()
 }
 
@@ -44,7 +45,7 @@ func newConsortium(t testing.TB) *consortium {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &consortium{m: m, private: private}
+	return &consortium{m: m, private: private, changed: make(chan struct{})}
 }
 
 func (c *consortium) SignSeal(s *seal.Seal, network [32]byte) { s.Sign(c.private, network) }
@@ -61,6 +62,12 @@ func (c *consortium) Mark(image [32]byte) (uint64, bool) {
 	defer c.mu.Unlock()
 	_, marks, _, _ := c.m.Books()
 	return marks.Height(image)
+}
+
+func (c *consortium) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
 }
 
 var errLost = errors.New("lost on the way")
@@ -82,6 +89,8 @@ func (c *consortium) Submit(ctx context.Context, tx []byte) (uint64, error) {
 		return 0, err
 	}
 	c.seals = append(c.seals, s)
+	close(c.changed)
+	c.changed = make(chan struct{})
 	if c.after != nil {
 		c.after()
 	}

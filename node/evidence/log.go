@@ -83,8 +83,12 @@ func loadEdge(v *store.View) (edge, error) {
 	return e, nil
 }
 
-// Size returns the number of committed entries, hashed or not.
-func (l *Log) Size() uint64 { return l.store.Size() }
+// Size returns the number of committed entries, hashed or not, as far as this
+// process knows.
+func (l *Log) Size() uint64 {
+	hashed, _ := l.Hashed()
+	return max(l.store.Size(), hashed)
+}
 
 // Hashed returns the number of entries that the last Extend reached, and the
 // root over them.
@@ -113,17 +117,19 @@ func (l *Log) Extend(ctx context.Context) (size uint64, root [32]byte, err error
 // extendBy hashes at most limit entries and reports whether there may be more.
 func (l *Log) extendBy(ctx context.Context, limit uint64) (more bool, err error) {
 	from := l.edge.size // only Extend writes it
-	to := min(l.store.Size(), from+limit)
-	if from >= to {
-		return false, nil
-	}
 	var leaves [][32]byte
-	err = l.store.View(ctx, func(v *store.View) (err error) {
-		leaves, err = v.Leaves(from, to)
+	err = l.store.View(ctx, func(v *store.View) error {
+		size, err := v.Size() // another process may have written too
+		if err == nil {
+			leaves, err = v.Leaves(from, min(size, from+limit))
+		}
 		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("hashing the log: %w", err)
+	}
+	if len(leaves) == 0 {
+		return false, nil
 	}
 	next := l.edge.clone()
 	var full []fullTile
@@ -136,7 +142,7 @@ func (l *Log) extendBy(ctx context.Context, limit uint64) (more bool, err error)
 	l.mu.Lock()
 	l.edge = next
 	l.mu.Unlock()
-	return to-from == limit, nil
+	return uint64(len(leaves)) == limit, nil
 }
 
 func (l *Log) keep(ctx context.Context, full []fullTile) error {
@@ -204,8 +210,14 @@ func plain[P ~[]tlog.Hash](path P) [][32]byte {
 	return out
 }
 
-// reaches refuses a size beyond what was hashed.
+// reaches refuses a size beyond what was hashed. What another process has hashed
+// and sealed is hashed here first.
 func (l *Log) reaches(size uint64) error {
+	if hashed, _ := l.Hashed(); size > hashed && l.store.Shared() {
+		if _, _, err := l.Extend(context.Background()); err != nil {
+			return err
+		}
+	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if size > l.edge.size {

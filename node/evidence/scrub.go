@@ -151,13 +151,17 @@ func noTileIs(level int, n uint64, err error) error {
 
 // noMore checks that the store has no tile beyond the log.
 func (s *scrubber) noMore(v *store.View) error {
+	size, err := v.Size()
+	if err != nil {
+		return err
+	}
 	for level := range 64 / tileHeight {
 		have, err := v.CountTiles(level)
 		if err != nil {
 			return err
 		}
 		// Others may extend the log meanwhile, but not beyond the store.
-		if full := s.log.Size() >> (tileHeight * (level + 1)); have > full {
+		if full := size >> (tileHeight * (level + 1)); have > full {
 			return wrong("tile-extra", fmt.Sprintf("The store has %d tiles of level %d, and the log only %d.", have, level, full))
 		}
 	}

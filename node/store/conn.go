@@ -16,6 +16,9 @@ type session interface {
 	// queue runs a statement without asking what came of it. An error may come
 	// from a later statement, or from commit.
 	queue(sql string, args ...any) error
+	// must is queue for a statement that has to change exactly one row. If it
+	// does not, the transaction has failed with the error that is given.
+	must(otherwise error, sql string, args ...any) error
 	// each calls f with every row of the answer to a constant statement until f
 	// fails or returns errStop.
 	each(sql string, f func(row) error, args ...any) error

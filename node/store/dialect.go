@@ -9,7 +9,6 @@ import (
 // dollars turns the ? of a statement into the $1, $2... of PostgreSQL. None of
 // this package's statements has a ? in a quoted text.
 func dollars(sql string) string {
-	sql = strings.ReplaceAll(sql, "v.rowid", "v.ctid") // the order in which rows came
 	var b strings.Builder
 	for n := 1; ; n++ {
 		before, after, found := strings.Cut(sql, "?")

@@ -4,10 +4,10 @@ package store
 // the caller's that names the request, so that a repeat is not carried out
 // again.
 func (tx *Tx) Done(key [32]byte, now int64, answer []byte) error {
-	if _, err := tx.exec("DELETE FROM done WHERE time < ?", now-doneFor); err != nil {
+	if err := tx.put("DELETE FROM done WHERE time < ?", now-doneFor); err != nil {
 		return err
 	}
-	_, err := tx.exec("INSERT INTO done (key, time, answer) VALUES (?, ?, ?)", key[:], now, answer)
+	err := tx.put("INSERT INTO done (key, time, answer) VALUES (?, ?, ?)", key[:], now, answer)
 	return err
 }
 

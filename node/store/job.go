@@ -11,7 +11,7 @@ type Job struct {
 
 // PutJob keeps a job in place of the one with the same id.
 func (tx *Tx) PutJob(j *Job) error {
-	_, err := tx.exec("INSERT INTO job (id, state, expires, body) VALUES (?, ?, ?, ?) "+
+	err := tx.put("INSERT INTO job (id, state, expires, body) VALUES (?, ?, ?, ?) "+
 		"ON CONFLICT (id) DO UPDATE SET state = excluded.state, expires = excluded.expires, body = excluded.body",
 		j.ID, int64(j.State), j.Expires, j.Body)
 	return err
@@ -19,7 +19,7 @@ func (tx *Tx) PutJob(j *Job) error {
 
 // DeleteJob removes a job. One that is not there is no error.
 func (tx *Tx) DeleteJob(id string) error {
-	_, err := tx.exec("DELETE FROM job WHERE id = ?", id)
+	err := tx.put("DELETE FROM job WHERE id = ?", id)
 	return err
 }
 

@@ -12,7 +12,7 @@ type Locator struct {
 
 // PutLocator keeps a locator in place of the one for the same subject and member.
 func (tx *Tx) PutLocator(l *Locator) error {
-	_, err := tx.exec("INSERT INTO locator (subject, member, patient, commitment, added) VALUES (?, ?, ?, ?, ?) "+
+	err := tx.put("INSERT INTO locator (subject, member, patient, commitment, added) VALUES (?, ?, ?, ?, ?) "+
 		"ON CONFLICT (subject, member) DO UPDATE SET patient = excluded.patient, "+
 		"commitment = excluded.commitment, added = excluded.added",
 		l.Subject, l.Member, l.Patient, l.Commitment[:], l.Added)

@@ -3,7 +3,7 @@ package store
 // AddMark queues a mark for the next seal. A mark that already waits stays
 // where it is.
 func (tx *Tx) AddMark(mark [32]byte) error {
-	_, err := tx.exec("INSERT INTO mark (mark) VALUES (?) ON CONFLICT DO NOTHING", mark[:])
+	err := tx.put("INSERT INTO mark (mark) VALUES (?) ON CONFLICT DO NOTHING", mark[:])
 	return err
 }
 
@@ -24,7 +24,7 @@ func (v *View) Marks(n int) ([][32]byte, error) {
 // RemoveMarks takes marks out of the queue. One that is not there is no error.
 func (tx *Tx) RemoveMarks(marks [][32]byte) error {
 	for i := range marks {
-		if _, err := tx.exec("DELETE FROM mark WHERE mark = ?", marks[i][:]); err != nil {
+		if err := tx.put("DELETE FROM mark WHERE mark = ?", marks[i][:]); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,7 @@ package store
 
 // SetMeta keeps a value of the node under a key.
 func (tx *Tx) SetMeta(key string, value []byte) error {
-	_, err := tx.exec("INSERT INTO meta (key, value) VALUES (?, ?) "+
+	err := tx.put("INSERT INTO meta (key, value) VALUES (?, ?) "+
 		"ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
 	return err
 }

@@ -32,6 +32,8 @@ type elephant struct {
 	open  bool     // a transaction is open at the backend, or will be
 	depth int      // answers that are being gone through
 
+	unsure bool // a statement was added by must since the transaction began
+
 	// A savepoint is only set when what follows it has to be sent before it is
 	// known to stay.
 	saving         bool
@@ -118,11 +120,19 @@ func (c *elephant) exec(sql string, args ...any) (n int64, err error) {
 }
 
 // queue adds a statement to what is sent next.
-func (c *elephant) queue(sql string, args ...any) error {
+func (c *elephant) queue(sql string, args ...any) error { return c.later(request{}, sql, args) }
+
+// must adds a statement that is looked at before the transaction is committed.
+func (c *elephant) must(otherwise error, sql string, args ...any) error {
+	c.unsure = true
+	return c.later(request{otherwise: otherwise}, sql, args)
+}
+
+func (c *elephant) later(r request, sql string, args []any) error {
 	if err := c.start(); err != nil {
 		return err
 	}
-	if err := c.add(sql, "", 0, request{}, args); err != nil {
+	if err := c.add(sql, "", 0, r, args); err != nil {
 		return err
 	}
 	if c.wrote = true; c.unsent < mostAsked && len(c.out) < mostOut {
@@ -131,7 +141,7 @@ func (c *elephant) queue(sql string, args ...any) error {
 	return c.flush()
 }
 
-func (c *elephant) failed() bool { return c.dead != nil || c.status == 'E' }
+func (c *elephant) failed() bool { return c.dead != nil || c.status == 'E' || c.missed }
 
 func (c *elephant) each(sql string, f func(row) error, args ...any) error {
 	return c.fetch(sql, firstRows, f, args)
@@ -260,18 +270,23 @@ func (c *elephant) commit() error {
 	if err := c.start(); err != nil {
 		return err
 	}
+	if c.unsure {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
 	if err := c.add("COMMIT", "", 0, request{}, nil); err != nil {
 		return err
 	}
 	err := c.flush()
-	c.open = false
+	c.open, c.unsure = false, false
 	return err
 }
 
 // rollback does not wait for the answer: it is read before the next question.
 func (c *elephant) rollback() error {
 	unbegun := len(c.begin) > 0
-	c.begin, c.open, c.saving = nil, false, false
+	c.begin, c.open, c.saving, c.unsure, c.missed = nil, false, false, false, false
 	c.cut(0, 0)
 	if unbegun || c.dead != nil {
 		return c.dead

@@ -97,17 +97,16 @@ func (tx *Tx) add(r *Record, _, seq uint64) (rid int64, facets []byte, err error
 	if !r.Deleted {
 		found = r.Index.Encode()
 	}
-	n, err := tx.exec("INSERT INTO record (rid, type, id, version, seq, subject, deleted, updated, facets, found) "+
+	err = tx.must(errExists, "INSERT INTO record (rid, type, id, version, seq, subject, deleted, updated, facets, found) "+
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (type, id) DO NOTHING",
 		rid, r.Type, r.ID, int64(r.Version), int64(seq), r.Subject, flag(r.Deleted), r.Updated, facets, found)
-	if err == nil && n == 0 {
-		err = fault.New(fault.Conflict, "store.exists", "This record exists already.")
-	}
 	if err == nil && !r.Deleted {
 		err = tx.post(rid, traces{}, tracesOf(r.Type, &r.Index))
 	}
 	return rid, facets, err
 }
+
+var errExists = fault.New(fault.Conflict, "store.exists", "This record exists already.")
 
 // replace makes a version the current one of a record that is there, in place
 // of what the one before could be found by.

@@ -144,6 +144,7 @@ func serverBase(address string) (base, error) {
 		shared: true,
 		writer: func() (*conn, error) { return surely(dial(writerSettings)) },
 		reader: func() (*conn, error) { return dial(readerSettings) },
+		leader: func() (*conn, error) { return dial(leaderSettings) },
 	}
 	c, err := b.writer()
 	if err != nil {

@@ -27,6 +27,9 @@ func (tx *Tx) AddSlip(s *Slip) error {
 	if err == nil && n == 0 {
 		err = fault.New(fault.Conflict, "store.slip-exists", "This consent is already here.")
 	}
+	if err == nil {
+		err = tx.changed()
+	}
 	return err
 }
 

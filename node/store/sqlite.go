@@ -198,6 +198,15 @@ func (c *lite) release() error  { return c.just("RELEASE one") }
 func (c *lite) failed() bool    { return false } // it rolls single statements back
 func (c *lite) lost() bool      { return false } // a file is not lost
 
+// must is exec: what is wrong is said at once.
+func (c *lite) must(otherwise error, sql string, args ...any) error {
+	n, err := c.exec(sql, args...)
+	if err == nil && n != 1 {
+		err = otherwise
+	}
+	return err
+}
+
 // queue is exec: there is no way to shorten.
 func (c *lite) queue(sql string, args ...any) error {
 	_, err := c.run(sql, args)

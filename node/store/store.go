@@ -64,6 +64,7 @@ type Store struct {
 	lock    *os.File // of dir
 	writer  *writer
 	readers *pool
+	leader  func() (*conn, error) // a connection that tells who leads
 	cursors *cursors
 	closing chan struct{}
 	once    sync.Once
@@ -128,6 +129,7 @@ func (o Options) withDefaults() Options {
 type base struct {
 	shared         bool // with other processes
 	writer, reader func() (*conn, error)
+	leader         func() (*conn, error) // if shared
 }
 
 // fileBase is the database file of a directory, which it makes.
@@ -140,6 +142,7 @@ func fileBase(dir string, cache int64) (base, error) {
 }
 
 func (s *Store) connect(b base, o Options) error {
+	s.leader = b.leader
 	c, err := b.writer()
 	if err != nil {
 		return err
@@ -238,11 +241,12 @@ func (s *Store) View(ctx context.Context, f func(v *View) error) error {
 		return err
 	}
 	defer s.readers.give(c)
+	epoch := s.writer.seen.Load() // before the snapshot, which has it then
 	if err := c.look(); err != nil {
 		return err
 	}
 	defer func() { _ = c.rollback() }() // it wrote nothing
-	return f(&View{c: c, ctx: ctx, cursors: s.cursors})
+	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: epoch})
 }
 
 // View reads. Its methods answer with fault.NotFound where one thing is asked
@@ -251,6 +255,7 @@ type View struct {
 	c       *conn
 	ctx     context.Context
 	cursors *cursors
+	epoch   uint64
 }
 
 // Tx reads and writes within one Update.
@@ -301,4 +306,5 @@ func (s *Store) Stats() Stats {
 
 type counters struct {
 	size, updates, groups atomic.Uint64
+	seen                  atomic.Uint64 // the committed epoch, as far as this process knows
 }

@@ -9,7 +9,7 @@ func (tx *Tx) PutTile(level int, n uint64, data []byte) error {
 	if len(data) != TileBytes {
 		return damaged("a tile that was to be stored")
 	}
-	_, err := tx.exec("INSERT INTO tile (level, n, data) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+	err := tx.put("INSERT INTO tile (level, n, data) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
 		int64(level), int64(n), data)
 	return err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type wire struct {
 	raw   net.Conn
 	front *pgproto3.Frontend
 
+	patience time.Duration // how long an answer may take; 0 for replyWithin
+
 	known map[string]*prepared // statements by their text
 	names int                  // statements that were ever named
 
@@ -35,6 +38,8 @@ type wire struct {
 	syncs  int  // answers to a Sync that are still to come
 	status byte // of the transaction, as of the last answer to a Sync
 	used   time.Time
+	heard  bool  // a notification came
+	missed bool  // a statement of the transaction did not change what it had to
 	failed error // the first error since settle
 	dead   error // why the connection is of no use any more
 }
@@ -51,6 +56,8 @@ type request struct {
 	parses  bool      // the statement is made together with its first execution
 	rows    *answer   // where its rows go; nil if it has none or they do not matter
 	changed *int64    // how many rows it changed, if that is asked
+
+	otherwise error // what has happened if it does not change one row; nil if it may
 }
 
 // answer is the rows of one fetch.
@@ -213,7 +220,7 @@ func (w *wire) send() error {
 	}
 	w.out = append(w.out, syncMessage...)
 	w.used = time.Now()
-	err := w.raw.SetDeadline(w.used.Add(replyWithin))
+	err := w.raw.SetDeadline(w.used.Add(cmp.Or(w.patience, replyWithin)))
 	if err == nil {
 		_, err = w.raw.Write(w.out)
 	}
@@ -260,11 +267,16 @@ func (w *wire) settle() error {
 
 // take takes one message of the backend.
 func (w *wire) take(msg pgproto3.BackendMessage) {
-	if w.head == len(w.asked) { // a notice, or the last word of a backend that ends
-		if m, ok := msg.(*pgproto3.ErrorResponse); ok {
-			w.refused(m)
-		}
+	switch m := msg.(type) { // what comes by itself
+	case *pgproto3.NotificationResponse:
+		w.heard = true
 		return
+	case *pgproto3.ErrorResponse:
+		w.refused(m)
+		return
+	}
+	if w.head == len(w.asked) {
+		return // a notice
 	}
 	switch m := msg.(type) {
 	case *pgproto3.DataRow:
@@ -274,6 +286,10 @@ func (w *wire) take(msg pgproto3.BackendMessage) {
 	case *pgproto3.CommandComplete:
 		if n := w.asked[w.head].changed; n != nil {
 			*n = rowsIn(m.CommandTag)
+		}
+		if err := w.asked[w.head].otherwise; err != nil && rowsIn(m.CommandTag) != 1 {
+			w.missed = true
+			w.fail(err)
 		}
 		if string(m.CommandTag) == "ROLLBACK" && w.asked[w.head].of.sql == "COMMIT" {
 			w.fail(errRolledBack)
@@ -296,8 +312,6 @@ func (w *wire) take(msg pgproto3.BackendMessage) {
 				w.fail(broken(fmt.Errorf("a statement answers with a type that this program does not read (%d)", f.DataTypeOID)))
 			}
 		}
-	case *pgproto3.ErrorResponse:
-		w.refused(m)
 	case *pgproto3.ReadyForQuery:
 		w.status = m.TxStatus
 		w.syncs--

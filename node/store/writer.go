@@ -34,10 +34,16 @@ type writer struct {
 	shared bool                  // other processes may write to the same database
 	me     int64                 // who wrote last, if it was this process
 	space  space
-	next   uint64 // index of the next log entry
-	seq    uint64 // of the newest version
-	spoil  error  // what went wrong below the running update, sticky
-	group  []*job
+	memory
+	spoil error // what went wrong below the running update, sticky
+	group []*job
+}
+
+// memory is what the writer knows of the tables without asking.
+type memory struct {
+	next  uint64 // index of the next log entry
+	seq   uint64 // of the newest version
+	epoch uint64 // of consents, see View.Epoch
 }
 
 // The life of a job: it waits until either the writer takes it or its caller
@@ -131,7 +137,9 @@ func (w *writer) take(j *job) {
 		return
 	}
 	if j.state.CompareAndSwap(jobWaiting, jobTaken) {
-		j.err = j.alone(w.c)
+		if j.err = w.connect(); j.err == nil {
+			j.err = j.alone(w.c)
+		}
 		close(j.done)
 	}
 }
@@ -171,18 +179,27 @@ func (w *writer) begin(now time.Time) error {
 	if err := w.space.check(now); err != nil {
 		return err
 	}
-	if w.c.lost() {
-		fresh, err := w.open()
-		if err != nil {
-			return err
-		}
-		_ = w.c.close() // it is gone
-		w.c = fresh
+	if err := w.connect(); err != nil {
+		return err
 	}
 	if err := w.c.hold(); err != nil || !w.shared {
 		return err
 	}
 	return w.turn()
+}
+
+// connect opens a connection in place of one that was lost.
+func (w *writer) connect() error {
+	if !w.c.lost() {
+		return nil
+	}
+	fresh, err := w.open()
+	if err != nil {
+		return err
+	}
+	_ = w.c.close() // it is gone
+	w.c = fresh
+	return nil
 }
 
 // turn brings what the writer remembers up to date when another process wrote
@@ -236,7 +253,7 @@ func (w *writer) runJob(j *job) error {
 	if err := w.c.save(); err != nil {
 		return err
 	}
-	next, seq := w.next, w.seq
+	before := w.memory
 	w.spoil = nil
 	if j.err = w.call(j.f); j.err == nil {
 		j.err = w.spoil
@@ -245,7 +262,7 @@ func (w *writer) runJob(j *job) error {
 		return cmp.Or(w.spoil, j.err, errRolledBack)
 	}
 	if j.err != nil {
-		w.next, w.seq = next, seq
+		w.memory = before
 		if err := w.c.undo(); err != nil {
 			return cmp.Or(w.spoil, err)
 		}
@@ -274,8 +291,17 @@ func (tx *Tx) put(sql string, args ...any) error {
 	return tx.w.spoil
 }
 
+// must is put for a statement that has to change exactly one row; otherwise the
+// update fails with the error that is given, at once or when it is committed.
+func (tx *Tx) must(otherwise error, sql string, args ...any) error {
+	if tx.w.spoil == nil {
+		tx.w.spoil = tx.c.must(otherwise, sql, args...)
+	}
+	return tx.w.spoil
+}
+
 func (w *writer) call(f func(*Tx) error) (err error) {
-	tx := &Tx{View: View{c: w.c, ctx: context.Background(), cursors: w.cursors}, w: w}
+	tx := &Tx{View: View{c: w.c, ctx: context.Background(), cursors: w.cursors, epoch: w.epoch}, w: w}
 	defer func() {
 		tx.c, tx.w = nil, nil
 		if p := recover(); p != nil {
@@ -295,6 +321,7 @@ func (w *writer) answer(err error) {
 		}
 	} else {
 		w.size.Store(w.next)
+		w.seen.Store(w.epoch)
 		w.groups.Add(1)
 	}
 	for i, j := range w.group {
@@ -322,18 +349,18 @@ func (w *writer) forget() error {
 // stranger returns a number that stands for this process and for no other.
 func stranger() int64 { return rand.Int64N(math.MaxInt64) + 1 }
 
-// reload reads the next log index and the newest version's seq from the
-// database.
+// reload reads what the writer remembers from the database.
 func (w *writer) reload() error {
-	n, err := w.c.number("SELECT max(idx) + 1 FROM entry")
+	var m memory
+	_, err := w.c.one("SELECT (SELECT max(idx) + 1 FROM entry), (SELECT max(seq) FROM version), epoch FROM turn", func(r row) error {
+		m = memory{next: r.uint(0), seq: r.uint(1), epoch: r.uint(2)}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	seq, err := w.c.number("SELECT max(seq) FROM version")
-	if err != nil {
-		return err
-	}
-	w.next, w.seq = uint64(n), uint64(seq)
-	w.size.Store(w.next)
+	w.memory = m
+	w.size.Store(m.next)
+	w.seen.Store(m.epoch)
 	return nil
 }
