@@ -208,3 +208,55 @@ func TestTiles(t *testing.T) {
 		return err
 	})
 }
+
+// TestRefused: a message that comes again is counted, not kept twice; the queue
+// is bounded, and what is taken out makes room.
+func TestRefused(t *testing.T) {
+	s := open(t, t.TempDir())
+	limit := store.RefusedLimit{Messages: 2, Bytes: 10}
+	add := func(id string, key byte, size int, now int64) (kept string, err error) {
+		err = try(t, s, func(tx *store.Tx) error {
+			kept, err = tx.AddRefused(&store.Refused{ID: id, Key: [32]byte{key}, Sender: "lab", Kind: "ORU^R01", First: now, Last: now, Faults: []byte(id), Body: bytes.Repeat([]byte{1}, size)}, limit)
+			return err
+		})
+		return kept, err
+	}
+	for _, c := range []struct {
+		id, kept string
+		key      byte
+		size     int
+	}{{"a", "a", 1, 4}, {"b", "a", 1, 4}, {"c", "c", 2, 6}, {"d", "c", 2, 6}} {
+		if kept, err := add(c.id, c.key, c.size, int64(c.key)*10+int64(len(c.id))); err != nil || kept != c.kept {
+			t.Errorf("%s is kept as %q: %v", c.id, kept, err)
+		}
+	}
+	_, err := add("e", 3, 0, 1)
+	wantKind(t, err, fault.Full)
+	view(t, s, func(v *store.View) error {
+		all, err := v.RefusedList("", 10)
+		if err != nil || len(all) != 2 || all[0].ID != "a" || all[0].Times != 2 || string(all[0].Faults) != "b" || all[0].Body != nil {
+			t.Errorf("%+v %v", all, err)
+		}
+		rest, err := v.RefusedList("a", 10)
+		if err != nil || len(rest) != 1 || rest[0].ID != "c" {
+			t.Errorf("%+v %v", rest, err)
+		}
+		one, err := v.Refused("c")
+		if err != nil || len(one.Body) != 6 || one.Key != [32]byte{2} {
+			t.Errorf("%+v %v", one, err)
+		}
+		count, size, err := v.RefusedSize()
+		if count != 2 || size != 10 {
+			t.Errorf("%d messages, %d bytes", count, size)
+		}
+		return err
+	})
+	update(t, s, func(tx *store.Tx) error { return tx.RemoveRefused([32]byte{1}) })
+	update(t, s, func(tx *store.Tx) error { return tx.RemoveRefused([32]byte{1}) })
+	_, err = add("f", 4, 5, 1)
+	wantKind(t, err, fault.Full)
+	if _, err = add("g", 5, 4, 1); err != nil {
+		t.Error(err)
+	}
+	wantKind(t, s.View(bg, func(v *store.View) error { _, err := v.Refused("a"); return err }), fault.NotFound)
+}
