@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -201,9 +202,11 @@ func instant(millis int64) string {
 
 // quote returns a JSON string.
 func quote(s string) []byte {
-	data, err := json.Marshal(s)
-	if err != nil {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false) // so that URLs stay readable
+	if err := enc.Encode(s); err != nil {
 		return []byte(`""`)
 	}
-	return data
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }

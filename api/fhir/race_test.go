@@ -118,3 +118,54 @@ func TestTransactionsOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoryWhileOthersWrite pages through a type's history while others
+// write: every version that was there at the start comes once, and none twice.
+func TestHistoryWhileOthersWrite(t *testing.T) {
+	access := token(t, physician(t))
+	want := make(map[string]bool)
+	for range 30 {
+		a := send(t, access, "POST", "Endpoint", `{"resourceType":"Endpoint","status":"active","connectionType":{"code":"x"},"payloadType":[{"text":"x"}],"address":"http://a.example"}`)
+		if a.status != http.StatusCreated {
+			t.Fatalf("status %d %s", a.status, a.body)
+		}
+		want[a.get(t, "id")] = true
+	}
+	stop := make(chan struct{})
+	var wait sync.WaitGroup
+	for range 2 {
+		wait.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					send(t, access, "POST", "Endpoint", `{"resourceType":"Endpoint","status":"active","connectionType":{"code":"x"},"payloadType":[{"text":"x"}],"address":"http://a.example"}`)
+				}
+			}
+		})
+	}
+	seen := make(map[string]int)
+	for path := "Endpoint/_history?_count=7"; path != ""; {
+		a := send(t, access, "GET", path, "")
+		for i := 0; a.get(t, fmt.Sprintf("entry.%d.fullUrl", i)) != ""; i++ {
+			seen[a.get(t, fmt.Sprintf("entry.%d.resource.id", i))]++
+		}
+		path = ""
+		if a.get(t, "link.1.relation") == "next" {
+			path = a.get(t, "link.1.url")[len(hospital.url)+len("/fhir/"):]
+		}
+	}
+	close(stop)
+	wait.Wait()
+	for id := range want {
+		if seen[id] != 1 {
+			t.Errorf("a version came %d times", seen[id])
+		}
+	}
+	for _, n := range seen {
+		if n != 1 {
+			t.Errorf("a version came %d times", n)
+		}
+	}
+}

@@ -63,11 +63,7 @@ func (s *Server) searchset(page record.Page, self, next string) []byte {
 	if page.Total >= 0 {
 		out = strconv.AppendInt(append(out, `,"total":`...), int64(page.Total), 10)
 	}
-	out = append(append(append(out, `,"link":[{"relation":"self","url":`...), quote(self)...), '}')
-	if next != "" {
-		out = append(append(append(out, `,{"relation":"next","url":`...), quote(next)...), '}')
-	}
-	out = append(out, ']')
+	out = appendLinks(out, self, next)
 	for i, v := range page.Versions {
 		out = append(out, separator(i)...)
 		out = append(append(out, `{"fullUrl":`...), quote(s.Root+"/fhir/"+v.Type+"/"+v.ID)...)

@@ -18,6 +18,7 @@ func exits(patient, lab string) []string {
 	return []string{
 		"/fhir/Observation/" + lab, "/fhir/Observation/" + lab + "/_history/1", "/fhir/Observation?patient=" + patient,
 		"/fhir/Observation?_id=" + lab, "/fhir/Observation?patient=" + patient + "&_summary=count", "/fhir/Patient/" + patient,
+		"/fhir/Observation/" + lab + "/_history", "/fhir/Observation/_history?_count=1", "/fhir/_history?_count=1",
 		"/fhir/Observation/" + lab + "/_history/1/$evidence", "/fhir/Patient/" + patient + "/$gather?_type=Observation",
 	}
 }

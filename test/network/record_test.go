@@ -75,6 +75,10 @@ func TestOldVersionIsJudgedByItself(t *testing.T) {
 		"/fhir/Observation/" + s.vital + "/_history/1":           http.StatusNotFound,
 		"/fhir/Observation/" + s.vital + "/_history/1/$evidence": http.StatusNotFound,
 		"/fhir/Observation/nobody-has-this":                      http.StatusNotFound,
+		"/fhir/Observation/nobody-has-this/_history":             http.StatusNotFound,
+		"/fhir/Patient/" + patient + "/_history":                 http.StatusNotFound,
+		"/fhir/Observation/_history":                             http.StatusForbidden,
+		"/fhir/_history":                                         http.StatusForbidden,
 		"/fhir/Patient/" + patient:                               http.StatusNotFound,
 	} {
 		a, err := who.Do(ctx, http.MethodGet, path, nil)
@@ -82,8 +86,24 @@ func TestOldVersionIsJudgedByItself(t *testing.T) {
 			t.Errorf("%s: status %d, want %d (%v)", path, a.Status, want, err)
 		}
 	}
+	a, err := who.Expect(ctx, http.StatusOK, http.MethodGet, "/fhir/Observation/"+s.vital+"/_history", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var past struct {
+		Total int
+		Entry []struct {
+			Resource struct{ Meta struct{ VersionID string } }
+		}
+	}
+	if err := json.Unmarshal(a.Body, &past); err != nil || past.Total != 1 || len(past.Entry) != 1 || past.Entry[0].Resource.Meta.VersionID != "2" {
+		t.Errorf("the history that a grantee sees: %+v %v", past, err)
+	}
 	if _, err := s.custodian.EHR.Expect(ctx, http.StatusNoContent, http.MethodDelete, "/fhir/Observation/"+s.vital, nil); err != nil {
 		t.Fatal(err)
+	}
+	if a, err := who.Do(ctx, http.MethodGet, "/fhir/Observation/"+s.vital+"/_history", nil); err != nil || a.Status != http.StatusNotFound {
+		t.Errorf("the history of a deleted record: status %d %v", a.Status, err)
 	}
 	if a, err := who.Do(ctx, http.MethodGet, "/fhir/Observation/"+s.vital+"/_history/2", nil); err != nil || a.Status != http.StatusNotFound {
 		t.Errorf("a version of a deleted record: status %d %v", a.Status, err)
