@@ -36,7 +36,7 @@ func (c *checker) coded(item resource.Node, shape *Shape, codes *Codes) {
 		for coding := range item.Get("coding").Items() {
 			ok = ok || among(coding, codes)
 		}
-		ok = ok || withheld(item)
+		ok = ok || Withheld(item)
 	}
 	if !ok {
 		c.found("code-invalid", RuleCode, "No coding here is one that R4 requires. "+codes.describe(), item)
@@ -49,8 +49,8 @@ func among(coding resource.Node, codes *Codes) bool {
 	return codes.HasIn(system, code)
 }
 
-// withheld reports whether the element says, by an extension, why there is nothing to say.
-func withheld(item resource.Node) bool {
+// Withheld reports whether the element says, by an extension, why there is nothing to say.
+func Withheld(item resource.Node) bool {
 	for x := range item.Get("extension").Items() {
 		if x.Get("url").Is("http://hl7.org/fhir/StructureDefinition/data-absent-reason") {
 			return true

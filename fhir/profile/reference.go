@@ -14,12 +14,12 @@ import (
 func (c *checker) reference(n resource.Node, t *Type, home resource.Node) {
 	content, _ := n.Get("reference").Content()
 	named, _ := n.Get("type").Content()
-	typ := targetType(content)
+	typ := TargetType(content)
 	if string(content) == "#" {
 		typ, _ = home.Get("resourceType").Content()
 	}
 	if len(content) > 1 && content[0] == '#' {
-		target := containedAs(home, content[1:])
+		target := Contained(home, content[1:])
 		if !target.Exists() {
 			c.found("not-found", "ref-1", "This reference names no contained resource.", n.Get("reference"))
 			return
@@ -36,9 +36,9 @@ func (c *checker) reference(n resource.Node, t *Type, home resource.Node) {
 	}
 }
 
-// targetType is the resource type in a literal reference of the form Type/id, relative or absolute; nil if it has
+// TargetType is the resource type in a literal reference of the form Type/id, relative or absolute; nil if it has
 // another form.
-func targetType(reference []byte) []byte {
+func TargetType(reference []byte) []byte {
 	if at := bytes.Index(reference, []byte("/_history/")); at >= 0 {
 		reference = reference[:at]
 	}
@@ -56,8 +56,8 @@ func targetType(reference []byte) []byte {
 	return typ
 }
 
-// containedAs is the contained resource with that id.
-func containedAs(home resource.Node, id []byte) resource.Node {
+// Contained is the contained resource with that id.
+func Contained(home resource.Node, id []byte) resource.Node {
 	for r := range home.Get("contained").Items() {
 		if have, _ := r.Get("id").Content(); bytes.Equal(have, id) {
 			return r
