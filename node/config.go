@@ -39,6 +39,8 @@ type Config struct {
 	TLSKey    string `toml:"tls_key,omitempty"`
 	ReserveMB int64  `toml:"reserve_mb" comment:"stop writing when the disk has less than this free"`
 	LogLevel  string `toml:"log_level" comment:"debug, info, warn or error"`
+	Profiles  string `toml:"profiles,omitempty" comment:"folder with profiles, value sets and code systems: *.json, and FHIR packages as *.tgz"`
+	Claims    bool   `toml:"enforce_claims,omitempty" comment:"refuse to store a resource that does not meet the profiles in its meta.profile"`
 
 	UpdateAsCreate bool  `toml:"update_as_create" comment:"an update may create a record under an id that the client chose"`
 	DeleteMany     int64 `toml:"delete_many" comment:"how many records one conditional delete may delete"`
@@ -110,7 +112,7 @@ func configText(path string, problems []problem) string {
 }
 
 func (c *Config) resolve(base string) {
-	files := []*string{&c.Genesis, &c.Data, &c.Keys, &c.TLSCert, &c.TLSKey}
+	files := []*string{&c.Genesis, &c.Data, &c.Keys, &c.TLSCert, &c.TLSKey, &c.Profiles}
 	for i := range c.Clients {
 		files = append(files, &c.Clients[i].PublicKey)
 	}

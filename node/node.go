@@ -29,6 +29,7 @@ import (
 	"cairn/node/gate"
 	"cairn/node/grant"
 	"cairn/node/identity"
+	"cairn/node/judge"
 	"cairn/node/keys"
 	"cairn/node/patient"
 	"cairn/node/peer"
@@ -56,6 +57,7 @@ type Node struct {
 	Bundles  *bundle.Desk
 	Terms    *term.Desk
 	Bulk     *bulk.Desk
+	Judge    *judge.Desk
 	Witness  *witness.Witness
 	Evidence *evidence.Log
 	Chain    *chain.Chain
@@ -212,6 +214,9 @@ func (n *Node) openDesks(context.Context) (err error) {
 	n.Terms = term.New(n.gate, n.vault, n.store)
 	n.Bulk, err = bulk.New(filepath.Join(n.Config.Data, "export"), n.gate, n.vault, n.journal, n.store, n.chest, n.Door, n.Log)
 	if err != nil {
+		return err
+	}
+	if err := n.openJudge(); err != nil {
 		return err
 	}
 	n.Bundles = bundle.New(home, n.Trust, n.Records, n.journal, n.Evidence, n.store, n.Chain, n.beat, n.Witness)

@@ -20,6 +20,7 @@ import (
 	"cairn/node/exchange"
 	"cairn/node/fault"
 	"cairn/node/identity"
+	"cairn/node/judge"
 	"cairn/node/record"
 	"cairn/node/term"
 )
@@ -32,6 +33,7 @@ type Server struct {
 	Bundles  *bundle.Desk
 	Terms    *term.Desk
 	Bulk     *bulk.Desk
+	Judge    *judge.Desk
 	Root     string // this node's root URL; the service base is Root + "/fhir"
 	Software string // version, for the CapabilityStatement
 

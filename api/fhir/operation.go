@@ -38,6 +38,7 @@ var operations = []operation{
 	{"export", bulkOperation + "group-export", onInstance, []string{"Group"}, false, (*Server).export},
 	{"everything", fhirOperation + "Patient-everything", onInstance, []string{"Patient"}, false, (*Server).everything},
 	{"match", fhirOperation + "Patient-match", onType, []string{"Patient"}, false, (*Server).match},
+	{"validate", fhirOperation + "Resource-validate", onType | onInstance, nil, false, (*Server).validate},
 	{"import", operationBase + "import", onSystem, nil, true, (*Server).importLines},
 	{"evidence", operationBase + "evidence", onVersion, nil, false, (*Server).evidence},
 	{"gather", operationBase + "gather", onInstance, []string{"Patient"}, false, (*Server).gather},

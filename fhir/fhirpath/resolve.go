@@ -13,18 +13,9 @@ import (
 func resolve(m *meter, c call) (types.Collection, error) {
 	out := types.Collection{}
 	for _, item := range c.input {
-		reference := referenceOf(item)
-		target, ok := m.subject.target(reference)
-		if !ok && m.subject.elsewhere != nil {
-			out = append(out, m.subject.elsewhere(reference)...)
+		if target := m.subject.target(referenceOf(item)); target != nil {
+			out = append(out, target)
 		}
-		if !ok {
-			continue
-		}
-		if !m.spend(len(target.Raw()) / 16) {
-			return nil, errCostly
-		}
-		out = append(out, object(target, "")...)
 	}
 	return out, nil
 }
@@ -44,13 +35,19 @@ func referenceOf(item types.Value) string {
 	return ""
 }
 
-// target is the resource with that reference in the subject.
-func (s *Subject) target(reference string) (resource.Node, bool) {
+// target is the resource with that reference in the subject, nil if there is none.
+func (s *Subject) target(reference string) types.Value {
+	if reference == "" {
+		return nil
+	}
 	if s.targets == nil {
 		s.index()
 	}
 	n, ok := s.targets[reference]
-	return n, ok && reference != ""
+	if !ok {
+		return nil
+	}
+	return types.NewObjectValue(n.Raw())
 }
 
 // index lists what references can lead to. Of two with the same name the first counts.

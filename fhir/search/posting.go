@@ -1,7 +1,6 @@
 package search
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -73,8 +72,6 @@ func (x *Index) Postings() Postings {
 	}
 	slices.Sort(p.out.Keys)
 	p.out.Keys = slices.Compact(p.out.Keys)
-	slices.SortFunc(p.out.Words, func(a, b Word) int { return cmp.Or(cmp.Compare(a.Key, b.Key), strings.Compare(a.Value, b.Value)) })
-	p.out.Words = slices.Compact(p.out.Words)
 	return p.out
 }
 
@@ -133,7 +130,10 @@ func (p *poster) word(param, value string) {
 	if p.covered(param) {
 		return
 	}
-	p.out.Words = append(p.out.Words, Word{hash(p.typ, param, ""), cut(Fold(value))})
+	w := Word{hash(p.typ, param, ""), cut(Fold(value))}
+	if !slices.Contains(p.out.Words, w) {
+		p.out.Words = append(p.out.Words, w)
+	}
 }
 
 // cut shortens a folded string to MaxWord bytes. It may part a character: words are compared as bytes.

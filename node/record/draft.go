@@ -47,7 +47,7 @@ func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.
 	if err != nil {
 		return nil, Invalid(err)
 	}
-	if err := structure(stamped); err != nil {
+	if err := d.valid(ctx, actor, stamped); err != nil {
 		return nil, err
 	}
 	out := &draft{version: Version{Type: doc.Type(), ID: id, Version: version, Updated: now, Raw: raw, Created: version == 1}, expect: version - 1}

@@ -27,6 +27,7 @@ type Desk struct {
 	journal *evidence.Journal
 	store   *store.Store
 	rules   Rules
+	claims  Claims // nil: what resources claim is not held against them
 }
 
 // Rules are what a hospital may choose about its records.
