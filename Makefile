@@ -29,6 +29,10 @@ test: tools build  ## everything: vet, unit, wall, network and browser-side test
 	$(GO) vet ./...
 	$(GO) test ./... -timeout 12m
 
+.PHONY: conformance
+conformance:  ## all official examples: their invariants, and search parameters against general FHIRPath
+	CAIRN_ALL_EXAMPLES=1 $(GO) test ./fhir/fhirpath -run 'Invariants|Agree' -v -timeout 30m
+
 .PHONY: lint
 lint:  ## static analysis, at a pinned version
 	$(GO) vet ./...

@@ -19,7 +19,7 @@ package fhirpath
 const (
 	maxLength  = 4096      // bytes of an expression
 	maxNesting = 24        // parentheses, brackets and braces inside one another
-	maxSteps   = 2_000_000 // in one evaluation: nodes evaluated, values made, and bytes gone over, 64 to the step
+	maxSteps   = 5_000_000 // in one evaluation: nodes evaluated, three for each value made, and bytes gone over, 64 to the step
 	maxItems   = 200_000   // in one collection
 	maxText    = 4 << 20   // bytes of text in one collection that an expression made
 	maxDigits  = 400       // of a number, and its exponent

@@ -55,7 +55,7 @@ var functions = func() map[string]function {
 	for _, name := range strings.Fields(plainFunctions) {
 		all[name] = function{}
 	}
-	for _, name := range []string{"distinct", "isDistinct", "intersect", "exclude", "subsetOf", "supersetOf", "union"} {
+	for _, name := range []string{"intersect", "exclude", "subsetOf", "supersetOf"} {
 		all[name] = function{fair: eachWithEach}
 	}
 	for _, name := range []string{"children", "descendants"} {
@@ -68,6 +68,9 @@ var functions = func() map[string]function {
 		all[name] = function{fair: everyCharacter}
 	}
 	all["replace"] = function{fair: growth}
+	all["distinct"] = function{own: distinct}
+	all["isDistinct"] = function{own: isDistinct}
+	all["union"] = function{own: union}
 	all["trace"] = function{own: func(_ *meter, c call) (types.Collection, error) { return c.input, nil }}
 	all["resolve"] = function{own: resolve}
 	all["now"] = function{own: func(m *meter, _ call) (types.Collection, error) { return m.clock("2006-01-02T15:04:05.000-07:00") }}
@@ -112,8 +115,8 @@ func eachWithEach(m *meter, c call) bool {
 	if len(c.args) > 0 {
 		other = c.arg(0)
 	}
-	n, _ := sizeOf(c.input)
-	k, _ := sizeOf(other)
+	n, _, _ := sizeOf(c.input)
+	k, _, _ := sizeOf(other)
 	return m.spend(compared(len(c.input)+len(other), len(c.input)+len(other), max(n, k)))
 }
 
@@ -131,7 +134,7 @@ func fewDigits(m *meter, c call) bool {
 }
 
 func everyCharacter(m *meter, c call) bool {
-	size, ok := sizeOf(c.input)
+	size, _, ok := sizeOf(c.input)
 	separator, _ := text(c.arg(0))
 	return ok && m.spend(size/4+len(c.input)*(1+len(separator)/64)) && len(c.input)*len(separator) <= maxText
 }

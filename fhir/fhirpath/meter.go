@@ -25,6 +25,41 @@ type meter struct {
 	started  time.Time
 	subject  *Subject
 	repeated map[*metered]int // results of the projections of repeat(), which the engine compares with each other
+	paid     map[payment]struct{}
+}
+
+// payment is a node that has gone over the bytes of an object. The engine keeps what it found, so it does so once.
+type payment struct {
+	node   *metered
+	object *types.ObjectValue
+}
+
+// small is the bytes of an object below which it is paid for each time, which costs less than to remember it.
+const small = 512
+
+// over pays for a node that goes over the bytes of objects.
+func (m *meter) over(items types.Collection, n *metered) bool {
+	cost := 0
+	for _, item := range items {
+		o, ok := item.(*types.ObjectValue)
+		if !ok {
+			continue
+		}
+		if len(o.Data()) < small {
+			cost += len(o.Data())
+			continue
+		}
+		p := payment{n, o}
+		if _, again := m.paid[p]; again {
+			continue
+		}
+		if m.paid == nil {
+			m.paid = map[payment]struct{}{}
+		}
+		m.paid[p] = struct{}{}
+		cost += len(o.Data())
+	}
+	return m.spend(cost / 64)
 }
 
 // Type is of no use; meter must look like a value.
@@ -79,7 +114,7 @@ func (n *metered) Accept(v antlr.ParseTreeVisitor) any {
 		return errors.New("a metered node is evaluated by the engine alone")
 	}
 	m := find(e)
-	if !m.spend(1) || n.this && !m.passes(thisNode(e)) {
+	if !m.spend(1) || n.this && !m.over(this(e), n) {
 		return m.err
 	}
 	out := n.node(e)
@@ -115,10 +150,9 @@ func find(e *eval.Evaluator) *meter {
 	return &meter{err: errCostly}
 }
 
-// passes pays for going over the bytes of objects.
-func (m *meter) passes(of any) bool {
-	items, _ := of.(types.Collection)
-	return m.spend(bytesOf(items) / 64)
+func this(e *eval.Evaluator) types.Collection {
+	items, _ := thisNode(e).(types.Collection)
+	return items
 }
 
 func bytesOf(items types.Collection) (sum int) {
@@ -132,12 +166,12 @@ func bytesOf(items types.Collection) (sum int) {
 
 // check pays for a collection that was made, and for what will be done with it.
 func (m *meter) check(items types.Collection, n *metered) bool {
-	if len(items) > maxItems || !m.spend(len(items)) {
+	if len(items) > maxItems || !m.spend(3*len(items)) {
 		m.err = errCostly
 		return false
 	}
-	size, ok := sizeOf(items)
-	if !ok || !m.spend(size/64) {
+	size, text, ok := sizeOf(items)
+	if !ok || !m.spend(text/64) || !m.over(items, n) {
 		m.err = errCostly
 		return false
 	}
@@ -159,8 +193,7 @@ func compared(n, k, size int) int { return n*k/16 + min(n, k)*size/256 }
 
 // sizeOf is how many bytes a collection has, which must not be beyond all measure: objects are part of the resource, text
 // and numbers may have been made.
-func sizeOf(items types.Collection) (size int, ok bool) {
-	text := 0
+func sizeOf(items types.Collection) (size, text int, ok bool) {
 	for _, item := range items {
 		switch v := item.(type) {
 		case *types.ObjectValue:
@@ -169,16 +202,16 @@ func sizeOf(items types.Collection) (size int, ok bool) {
 			text += len(v.Value())
 		case types.Decimal:
 			if d := v.Value(); d.NumDigits() > maxDigits || d.Exponent() > maxDigits || d.Exponent() < -maxDigits {
-				return 0, false
+				return 0, 0, false
 			}
 		case types.Quantity:
 			if d := v.Value(); d.NumDigits() > maxDigits || d.Exponent() > maxDigits || d.Exponent() < -maxDigits {
-				return 0, false
+				return 0, 0, false
 			}
 			text += len(v.Unit())
 		}
 	}
-	return size + text, text <= maxText
+	return size + text, text, text <= maxText
 }
 
 // wrap puts every expression below tree into a metered node. It refuses variables with names that are no names.
@@ -195,9 +228,18 @@ func wrap(tree antlr.Tree) *Error {
 		if _, sign := child.(*grammar.PolarityExpressionContext); !ok || sign {
 			continue // sort() looks for the sign of its keys
 		}
-		children[i] = &metered{IExpressionContext: expression, node: eval.Compile(expression), use: useOf(tree), this: fromThis(expression)}
+		children[i] = &metered{IExpressionContext: expression, node: nodeOf(expression), use: useOf(tree), this: fromThis(expression)}
 	}
 	return nil
+}
+
+func nodeOf(expression grammar.IExpressionContext) eval.Node {
+	if u, ok := expression.(*grammar.UnionExpressionContext); ok {
+		if node := unite(u); node != nil {
+			return node
+		}
+	}
+	return eval.Compile(expression)
 }
 
 var names = regexp.MustCompile("^%(['`]?)[A-Za-z_][A-Za-z0-9_-]*(['`]?)$")
@@ -208,7 +250,9 @@ func plainName(text string) bool { return names.MatchString(text) }
 func useOf(parent antlr.Tree) use {
 	switch p := parent.(type) {
 	case *grammar.UnionExpressionContext:
-		return pairs
+		if strings.Contains(p.GetText(), "defineVariable") {
+			return pairs
+		}
 	case *grammar.EqualityExpressionContext:
 		return pairs
 	case *grammar.ParamListContext:

@@ -13,9 +13,18 @@ import (
 func resolve(m *meter, c call) (types.Collection, error) {
 	out := types.Collection{}
 	for _, item := range c.input {
-		if target := m.subject.target(referenceOf(item)); target != nil {
-			out = append(out, target)
+		reference := referenceOf(item)
+		target, ok := m.subject.target(reference)
+		if !ok && m.subject.elsewhere != nil {
+			out = append(out, m.subject.elsewhere(reference)...)
 		}
+		if !ok {
+			continue
+		}
+		if !m.spend(len(target.Raw()) / 16) {
+			return nil, errCostly
+		}
+		out = append(out, object(target, "")...)
 	}
 	return out, nil
 }
@@ -35,19 +44,13 @@ func referenceOf(item types.Value) string {
 	return ""
 }
 
-// target is the resource with that reference in the subject, nil if there is none.
-func (s *Subject) target(reference string) types.Value {
-	if reference == "" {
-		return nil
-	}
+// target is the resource with that reference in the subject.
+func (s *Subject) target(reference string) (resource.Node, bool) {
 	if s.targets == nil {
 		s.index()
 	}
 	n, ok := s.targets[reference]
-	if !ok {
-		return nil
-	}
-	return types.NewObjectValue(n.Raw())
+	return n, ok && reference != ""
 }
 
 // index lists what references can lead to. Of two with the same name the first counts.

@@ -12,9 +12,10 @@ import (
 
 // Subject is a resource that programs are evaluated on. What they read of it is kept for the next one.
 type Subject struct {
-	doc     *resource.Doc
-	root    types.Collection
-	targets map[string]resource.Node
+	doc       *resource.Doc
+	root      types.Collection
+	targets   map[string]resource.Node
+	elsewhere func(reference string) types.Collection // what references out of the subject lead to; nil: nowhere
 }
 
 // Of makes a Subject of a resource. The resource must not change while the Subject or a value of it is in use.
@@ -27,7 +28,7 @@ func object(n resource.Node, typ string) types.Collection {
 	if n.Kind() != resource.Object {
 		return types.Collection{}
 	}
-	o := types.NewObjectValueWithType(n.Raw(), typ)
+	o := types.NewObjectValueWithType(canonical(nil, n), typ)
 	o.EnableCaching()
 	return types.Collection{o}
 }
@@ -62,7 +63,7 @@ func (s *Subject) At(n resource.Node, typ string, within resource.Node) Focus {
 func primitive(n resource.Node, typ string) types.Collection {
 	switch n.Kind() {
 	case resource.String, resource.Number, resource.Bool:
-		holder := append(append([]byte(`{"value":`), n.Raw()...), '}')
+		holder := append(canonical([]byte(`{"value":`), n), '}')
 		return types.NewObjectValue(holder).GetCollectionWithType("value", typ)
 	}
 	return types.Collection{}
@@ -113,9 +114,6 @@ func (f Focus) evaluate(p Program) (out types.Collection, err error) {
 			out, err = nil, refuse("processing", "The expression cannot be evaluated on this resource.")
 		}
 	}()
-	if !m.passes(f.this) {
-		return nil, m.err
-	}
 	items, err := eval.NewEvaluator(f.context(m), m).EvaluateNode(p.node)
 	switch {
 	case m.err != nil:
@@ -177,8 +175,8 @@ func (v Value) Type() string { return v.v.Type() }
 // Text is the value as text; JSON where it is an object.
 func (v Value) Text() string { return v.v.String() }
 
-// Raw is the JSON of an object, part of the resource's bytes; nil for a value that is no object.
-func (v Value) Raw() []byte {
+// Object is the JSON of an object in one form: without white space, members by name; nil for a value that is no object.
+func (v Value) Object() []byte {
 	if o, ok := v.v.(*types.ObjectValue); ok {
 		return o.Data()
 	}

@@ -78,8 +78,21 @@ func (r *parser) clause(p *program, modifier, value string) error {
 		_, r.query.Subject, _ = strings.Cut(c.References[0].Target, "/")
 		return nil
 	}
+	r.addOwn(&c)
 	r.query.Clauses = append(r.query.Clauses, c)
 	return nil
+}
+
+// addOwn adds, for each local record that is asked for, its absolute URL on this server, which references to it may have.
+func (r *parser) addOwn(c *Clause) {
+	if r.options.Base == "" {
+		return
+	}
+	for _, v := range c.References {
+		if _, _, local, ok := resource.Target(v.Target); ok && local {
+			c.References = append(c.References, ReferenceValue{Target: r.options.Base + "/" + v.Target})
+		}
+	}
 }
 
 func checkModifier(p *program, modifier string) error {
@@ -311,14 +324,19 @@ func (w *clauseReader) addText(c *Clause, part string) error {
 		c.Texts = append(c.Texts, part)
 		return nil
 	case w.program.Name == phonetic:
-		code := soundex(Fold(part))
-		if code == "" || c.Modifier != Plain {
-			return mistake(c.Param, "Send a word of letters from a to z, without a modifier.")
-		}
-		c.Modifier, c.Texts = Exact, append(c.Texts, code)
-		return nil
+		return addSound(c, part)
 	}
 	return addFolded(c, part)
+}
+
+// addSound reads a word that is compared by its sound.
+func addSound(c *Clause, part string) error {
+	all := words(Fold(part))
+	if len(all) != 1 || soundex(all[0]) == "" || c.Modifier != Plain {
+		return mistake(c.Param, "Send one word that begins with a letter from a to z, without a modifier.")
+	}
+	c.Texts = append(c.Texts, soundex(all[0]))
+	return nil
 }
 
 func addFolded(c *Clause, part string) error {

@@ -2,6 +2,8 @@ package search
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"net/url"
@@ -89,51 +91,131 @@ var escape = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `|`, `\|`, `$`, `\$`)
 // question draws a parameter and a value that comes from a record.
 func question(t *rapid.T, x *Index) (name, value string) {
 	var all [][2]string
-	add := func(name, value string) { all = append(all, [2]string{name, value}) }
-	add("_id", x.Facets.ID)
-	for _, v := range x.Tokens {
-		if v.Code != "" {
-			add(v.Param, escape.Replace(v.System)+"|"+escape.Replace(v.Code))
-			add(v.Param, escape.Replace(v.Code))
-		}
-	}
-	for _, v := range x.References {
-		if v.Target != "" {
-			add(v.Param, v.Target)
-			if _, id, local, ok := resource.Target(v.Target); ok && local {
-				add(v.Param, id)
-			}
-		}
-	}
-	for _, v := range x.Texts {
-		add(v.Param, escape.Replace(v.Value))
-		add(v.Param+":exact", escape.Replace(v.Value))
-	}
-	for _, v := range x.Identifiers {
-		add(v.Param+":of-type", escape.Replace(v.System)+"|"+escape.Replace(v.Code)+"|"+escape.Replace(v.Value))
-	}
-	for _, v := range x.URIs {
-		add(v.Param, escape.Replace(v.Value))
+	questions(x, func(name, value string) { all = append(all, [2]string{name, value}) })
+	for _, v := range x.Dates {
+		prefix := rapid.SampledFrom(prefixList).Draw(t, "prefix")
+		all = append(all, [2]string{v.Param, prefix + when(v.Lo)}, [2]string{v.Param, prefix + when(v.Lo)[:4]})
 	}
 	for _, v := range x.Quantities {
-		prefix := rapid.SampledFrom([]string{"", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}).Draw(t, "prefix")
-		add(v.Param, prefix+fmt.Sprint(v.Lo))
-		add(v.Param, fmt.Sprintf("%s%v|%s|%s", prefix, v.Lo, escape.Replace(v.System), escape.Replace(v.Code)))
-		add(v.Param, fmt.Sprintf("%s%v|http://unitsofmeasure.org|%s", prefix, v.Lo/1000, "k"+escape.Replace(v.Code)))
-	}
-	for _, v := range x.Composites {
-		if v.Param == "code-value-quantity" || v.Param == "combo-code-value-quantity" {
-			q := x.Quantities[v.parts[1][0]]
-			add(v.Param, fmt.Sprintf("%s$ge%v|%s|%s", escape.Replace(x.Tokens[v.parts[0][0]].Code), q.Lo, escape.Replace(q.System), escape.Replace(q.Code)))
-		}
-	}
-	for _, v := range x.Dates {
-		prefix := rapid.SampledFrom([]string{"", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}).Draw(t, "prefix")
-		add(v.Param, prefix+when(v.Lo))
-		add(v.Param, prefix+when(v.Lo)[:4])
+		n := rapid.SampledFrom(prefixList).Draw(t, "prefix") + fmt.Sprint(v.Lo)
+		all = append(all, [2]string{v.Param, n}, [2]string{v.Param, n + "|" + escape.Replace(v.System) + "|" + escape.Replace(v.Code)},
+			[2]string{v.Param, n + "|http://unitsofmeasure.org|k" + escape.Replace(v.Code)})
 	}
 	picked := rapid.SampledFrom(all).Draw(t, "question")
 	return picked[0], picked[1]
+}
+
+var prefixList = []string{"", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}
+
+// questions goes over questions that find a record, by its own values.
+func questions(x *Index, ask func(name, value string)) {
+	if x.Facets.ID != "" {
+		ask("_id", x.Facets.ID)
+	}
+	for _, v := range x.Tokens {
+		if v.Text != "" && Fold(v.Text) != "" {
+			ask(v.Param+":text", escape.Replace(v.Text))
+		}
+		if v.Code != "" {
+			ask(v.Param, escape.Replace(v.System)+"|"+escape.Replace(v.Code))
+			ask(v.Param, escape.Replace(v.Code))
+		}
+	}
+	for _, v := range x.Identifiers {
+		if v.System != "" {
+			ask(v.Param+":of-type", escape.Replace(v.System)+"|"+escape.Replace(v.Code)+"|"+escape.Replace(v.Value))
+		}
+	}
+	for _, v := range x.Texts {
+		if v.Param != phonetic && Fold(v.Value) != "" {
+			ask(v.Param, escape.Replace(v.Value))
+			ask(v.Param+":contains", escape.Replace(v.Value))
+			ask(v.Param+":exact", escape.Replace(v.Value))
+		}
+	}
+	for _, v := range x.Dates {
+		ask(v.Param, "le9999")
+		ask(v.Param, "ge0001")
+		ask(v.Param+":missing", "false")
+	}
+	for _, v := range x.Numbers {
+		ask(v.Param, fmt.Sprint(v.Lo))
+	}
+	for _, v := range x.URIs {
+		ask(v.Param, escape.Replace(v.Value))
+		ask(v.Param+":below", escape.Replace(v.Value))
+		ask(v.Param+":above", escape.Replace(v.Value))
+	}
+	for _, v := range x.Places {
+		ask(v.Param, fmt.Sprintf("%v|%v|0", v.Latitude, v.Longitude))
+	}
+	askReferences(x, ask)
+	askQuantities(x, ask)
+}
+
+func askReferences(x *Index, ask func(name, value string)) {
+	for _, v := range x.References {
+		if v.Value != "" {
+			ask(v.Param+":identifier", escape.Replace(v.System)+"|"+escape.Replace(v.Value))
+		}
+		if v.Target == "" {
+			continue
+		}
+		ask(v.Param, escape.Replace(v.Target))
+		if typ, id, local, ok := resource.Target(v.Target); ok && local {
+			if p := planOf(x.Facets.Type).param(v.Param); p.CanTarget(typ) {
+				ask(v.Param+":"+typ, id)
+			}
+		}
+	}
+}
+
+func askQuantities(x *Index, ask func(name, value string)) {
+	for _, v := range x.Quantities {
+		if math.IsInf(v.Lo, 0) || v.Lo != v.Hi {
+			continue
+		}
+		n := strconv.FormatFloat(v.Lo, 'f', -1, 64)
+		ask(v.Param, n)
+		ask(v.Param, n+"||"+escape.Replace(v.Code))
+		if v.Code != "" {
+			ask(v.Param, "ge"+n+"|"+escape.Replace(v.System)+"|"+escape.Replace(v.Code))
+		}
+		if m, ok := measureOf(v.System, v.Code); ok && m.tens && m.power == 0 {
+			ask(v.Param, n+"|http://unitsofmeasure.org|"+escape.Replace(m.base))
+		}
+	}
+	for _, v := range x.Composites {
+		p := planOf(x.Facets.Type).param(v.Param)
+		var parts []string
+		for i, part := range p.parts {
+			parts = append(parts, x.written(part.of.Kind, int(v.parts[i][0])))
+		}
+		if !slices.Contains(parts, "") {
+			ask(v.Param, strings.Join(parts, "$"))
+		}
+	}
+}
+
+// written is a value of an index as a question for it.
+func (x *Index) written(kind Kind, at int) string {
+	switch kind {
+	case ByToken:
+		return escape.Replace(x.Tokens[at].Code)
+	case ByReference:
+		return escape.Replace(x.References[at].Target)
+	case ByText:
+		return escape.Replace(x.Texts[at].Value)
+	case ByDate:
+		return "ap" + when(x.Dates[at].Lo)
+	case ByNumber:
+		return fmt.Sprint(x.Numbers[at].Lo)
+	case ByQuantity:
+		if q := x.Quantities[at]; !math.IsInf(q.Lo, 0) {
+			return "le" + strconv.FormatFloat(q.Lo, 'f', -1, 64)
+		}
+	}
+	return ""
 }
 
 func when(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }

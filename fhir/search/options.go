@@ -71,8 +71,8 @@ type Options struct {
 	// Lenient passes over parameters that are not known and lists them in Query.Ignored, as "Prefer: handling=lenient"
 	// asks (FHIR R4 3.1.1.3), but never on types that can be about a patient: there it would widen the answer.
 	Lenient bool
-	// Base is the URL below which this server's records are, without a slash at the end. A reference that is asked for
-	// with it is one to a local record; "" if there is none.
+	// Base is the URL below which this server's records are, without a slash at the end, or "". A reference that is asked
+	// for with it is one to a local record, and references in records that are written with it are found, too.
 	Base  string
 	Terms Terms // nil: modifiers that need a terminology are refused
 }

@@ -214,18 +214,17 @@ func Programs(typ string) []Program {
 // fhirPath writes a path of package path as FHIRPath that begins with the resource type.
 func fhirPath(typ, expression string) string {
 	for _, separator := range []string{" | ", " and "} {
-		parts := strings.Split(expression, separator)
-		for i := range parts {
-			if parts[i] = strings.ReplaceAll(typ+"."+parts[i], "[x]", ""); strings.HasSuffix(parts[i], ".$this") {
-				parts[i] = typ
+		if parts := strings.Split(expression, separator); len(parts) > 1 {
+			for i := range parts {
+				parts[i] = fhirPath(typ, parts[i])
 			}
+			return strings.Join(parts, separator)
 		}
-		if expression = strings.Join(parts, separator); len(parts) > 1 {
-			return expression
-		}
-		expression = strings.TrimPrefix(expression, typ+".")
 	}
-	return typ + "." + expression
+	if expression == "$this" {
+		return typ
+	}
+	return typ + "." + strings.ReplaceAll(expression, "[x]", "")
 }
 
 // Select is the values that the program finds. Of a condition it is none: see Holds.

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -72,6 +73,8 @@ func (x *Index) Postings() Postings {
 	}
 	slices.Sort(p.out.Keys)
 	p.out.Keys = slices.Compact(p.out.Keys)
+	slices.SortFunc(p.out.Words, func(a, b Word) int { return cmp.Or(cmp.Compare(a.Key, b.Key), strings.Compare(a.Value, b.Value)) })
+	p.out.Words = slices.Compact(p.out.Words)
 	return p.out
 }
 
@@ -130,10 +133,7 @@ func (p *poster) word(param, value string) {
 	if p.covered(param) {
 		return
 	}
-	w := Word{hash(p.typ, param, ""), cut(Fold(value))}
-	if !slices.Contains(p.out.Words, w) {
-		p.out.Words = append(p.out.Words, w)
-	}
+	p.out.Words = append(p.out.Words, Word{hash(p.typ, param, ""), cut(Fold(value))})
 }
 
 // cut shortens a folded string to MaxWord bytes. It may part a character: words are compared as bytes.

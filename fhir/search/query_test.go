@@ -280,46 +280,14 @@ func TestEverySyntheaRecordIsFoundByItsOwnValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ask := func(param, value string) {
+		questions(&x, func(name, value string) {
 			asked++
-			if !query(t, d.Type(), url.Values{param: {value}}.Encode()).Match(&x) {
-				t.Errorf("%s is not found by its %s", d.Type(), param)
+			if !query(t, d.Type(), url.Values{name: {value}}.Encode()).Match(&x) {
+				t.Errorf("%s is not found by its %s", d.Type(), name)
 			}
-		}
-		ask("_id", d.ID())
-		for _, v := range x.Tokens {
-			if v.Text != "" {
-				ask(v.Param+":text", escape.Replace(v.Text))
-			}
-			if v.Code != "" {
-				ask(v.Param, escape.Replace(v.System)+"|"+escape.Replace(v.Code))
-				ask(v.Param, escape.Replace(v.Code))
-			}
-		}
-		for _, v := range x.Identifiers {
-			ask(v.Param+":of-type", escape.Replace(v.System)+"|"+escape.Replace(v.Code)+"|"+escape.Replace(v.Value))
-		}
-		for _, v := range x.References {
-			ask(v.Param, v.Target)
-		}
-		for _, v := range x.URIs {
-			ask(v.Param, escape.Replace(v.Value))
-		}
-		for _, v := range x.Quantities {
-			ask(v.Param, fmt.Sprintf("%v|%s|%s", v.Lo, escape.Replace(v.System), escape.Replace(v.Code)))
-		}
-		for _, v := range x.Texts {
-			if v.Param != phonetic {
-				ask(v.Param, escape.Replace(v.Value))
-				ask(v.Param+":exact", escape.Replace(v.Value))
-			}
-		}
-		for _, v := range x.Dates {
-			ask(v.Param, "le9999")
-			ask(v.Param, "ge0001")
-		}
+		})
 	}
-	if asked < 20_000 {
+	if asked < 90_000 {
 		t.Errorf("only %d questions", asked)
 	}
 }
@@ -350,17 +318,25 @@ func TestParams(t *testing.T) {
 func FuzzParseQuery(f *testing.F) {
 	for _, seed := range []string{
 		"patient=1&code=s|a,b&date=ge2020-01-01T00:00:00%2B01:00", "_id=a,b&_count=0", `code=\|\,\\|x`, "subject:Patient=1", "cursor=x&_summary=count",
+		"code:not=a&status:missing=true&code:text=b&subject:identifier=c|d", "subject:Patient.name:exact=x&patient.general-practitioner.name=y", "_has:Provenance:target:agent=1&_list=2",
+		"value-quantity=gt5.40|http://unitsofmeasure.org|mg,1e2||x&code-value-quantity=a|b$lt3", "_sort=-date,code&_include:iterate=Observation:*&_revinclude=Provenance:target&_elements=a,b&_total=none",
+		"near=1|2|3|km", "url:below=http://a&_profile=b|1", "identifier:of-type=a|b|c", "phonetic=x&probability=ap0.1", "code:in=http://hl7.org/fhir/ValueSet/observation-status",
 	} {
-		f.Add("Observation", seed)
-		f.Add("Patient", seed)
+		for _, typ := range []string{"Observation", "Patient", "Location", "ValueSet"} {
+			f.Add(typ, seed)
+		}
 	}
-	x := extract(f, `{"resourceType":"Observation","id":"a","code":{"coding":[{"code":"a"}]},"subject":{"reference":"Patient/1"},"effectiveDateTime":"2020"}`)
+	var all []Index
+	for _, text := range []string{measured, pressure, person, hospital, set} {
+		all = append(all, extract(f, text))
+	}
 	f.Fuzz(func(t *testing.T, typ, text string) {
 		values, err := url.ParseQuery(text)
 		if err != nil {
 			return
 		}
-		q, err := ParseQuery(typ, values, Options{})
+		o := Options{Terms: terms{}, Base: "https://here.example/fhir", Lenient: len(text)%2 == 0}
+		q, err := ParseQuery(typ, values, o)
 		if err != nil {
 			var refusal *Error
 			if !errors.As(err, &refusal) || refusal.Code == "" || refusal.Text == "" {
@@ -368,16 +344,47 @@ func FuzzParseQuery(f *testing.F) {
 			}
 			return
 		}
-		q.Match(&x)
-		again, err := ParseQuery(typ, values, Options{})
+		again, err := ParseQuery(typ, values, o)
 		if err != nil || fmt.Sprint(q) != fmt.Sprint(again) {
 			t.Error("reading twice gives two queries")
 		}
-		for _, c := range q.Clauses {
-			if len(c.Tokens)+len(c.Dates)+len(c.References)+len(c.Texts) == 0 {
-				t.Errorf("a clause on %s has no alternative", c.Param)
+		for len(q.Chains) > 0 {
+			q = q.Resolve(0, []string{"Patient/p", "o", "p"})
+		}
+		needs := q.Needs()
+		for i := range all {
+			x := &all[i]
+			if !q.Match(x) {
+				continue
+			}
+			for _, n := range needs {
+				if !n.meets(x, x.Postings()) {
+					t.Errorf("a %s is found, but does not meet %+v", x.Facets.Type, n)
+				}
 			}
 		}
+	})
+}
+
+// FuzzExtract takes the values out of whatever is a resource, and reads back what is kept of them.
+func FuzzExtract(f *testing.F) {
+	for _, text := range []string{measured, pressure, person, hospital, set, risk, temperature, below5} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		d, err := resource.Parse(raw, resource.Limits{})
+		if err != nil {
+			return
+		}
+		x, err := Extract(d)
+		if err != nil {
+			return
+		}
+		kept, err := DecodeIndex(x.Encode())
+		if err != nil || !sameIndex(&x, &kept) {
+			t.Errorf("%+v became %+v, %v", x, kept, err)
+		}
+		x.Postings()
 	})
 }
 

@@ -1,7 +1,17 @@
 package search
 
+import (
+	"strings"
+	"unicode"
+)
+
 // phonetic is the name of the parameter that compares names by their sound.
 const phonetic = "phonetic"
+
+// words is the runs of letters and digits in a folded string.
+func words(folded string) []string {
+	return strings.FieldsFunc(folded, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
 
 // soundex is the American Soundex code of a folded word in lower case ("robert" and "rupert" are "r163"), or "" for a
 // word without a letter from a to z at its beginning.

@@ -284,7 +284,7 @@ func (c *reader) word(p *program, value string) {
 		c.index.Texts = unique(&c.seen, c.index.Texts, c.from.texts, Text{p.Name, value})
 		return
 	}
-	for _, word := range strings.Fields(Fold(value)) {
+	for _, word := range words(Fold(value)) {
 		if code := soundex(word); code != "" {
 			c.index.Texts = unique(&c.seen, c.index.Texts, c.from.texts, Text{p.Name, code})
 		}

@@ -16,6 +16,7 @@ type Config struct {
 	Member  string   // this hospital's member id
 	URL     string   // this node's root URL, the audience of assertions
 	Clients []Client // software that this hospital registered
+	Feeds   []Feed   // those of it that speak without credentials of their own
 }
 
 // Door checks credentials. Its methods are safe for concurrent use.
@@ -24,6 +25,7 @@ type Door struct {
 	book        Directory
 	store       *store.Store
 	clients     map[string]registered
+	feeds       []Feed
 	started     time.Time
 
 	sessions   sessions
@@ -41,6 +43,9 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 	if err != nil {
 		return nil, err
 	}
+	if err := checkFeeds(cfg.Feeds, clients); err != nil {
+		return nil, err
+	}
 	aead, err := keys.Key(ctx, name, true)
 	if err != nil {
 		return nil, fmt.Errorf("opening the key of passkeys: %w", err)
@@ -50,7 +55,7 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 		return nil, err
 	}
 	return &Door{
-		member: cfg.Member, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients,
+		member: cfg.Member, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients, feeds: cfg.Feeds,
 		started: started, challenges: newChallenges(), box: box{aead},
 	}, nil
 }

@@ -142,7 +142,7 @@ var ofBodyStructure = []Param{
 var ofBundle = []Param{
 	{Name: "composition", Kind: Reference, ID: "Bundle-composition", Path: "entry[0].resource", Targets: "Composition"},
 	{Name: "identifier", Kind: Token, ID: "Bundle-identifier", Path: "identifier"},
-	{Name: "message", Kind: Reference, ID: "Bundle-message", Path: "entry[0].resource", Targets: "MessageHeader", Cover: "composition"},
+	{Name: "message", Kind: Reference, ID: "Bundle-message", Path: "entry[0].resource", Targets: "MessageHeader"},
 	{Name: "timestamp", Kind: Date, ID: "Bundle-timestamp", Path: "timestamp"},
 	{Name: "type", Kind: Token, ID: "Bundle-type", Path: "type", System: "http://hl7.org/fhir/bundle-type"},
 }

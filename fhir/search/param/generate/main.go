@@ -269,8 +269,8 @@ func (b *builder) cover(typ string) {
 
 // coverOf is the parameters that cover row i together, nil if there are none.
 func coverOf(rows []row, i int) []string {
-	if rows[i].kind == "composite" || rows[i].kind == "special" || rows[i].name == "phonetic" {
-		return nil
+	if rows[i].kind == "composite" || rows[i].kind == "special" || rows[i].name == "phonetic" || slices.Contains(rows[i].types, "Resource") {
+		return nil // what they take depends on more than the path
 	}
 	var names []string
 	for _, path := range rows[i].paths {
