@@ -382,16 +382,18 @@ func (im *Import) bundle(ctx context.Context, dir, name string) error {
 	if err != nil {
 		return err
 	}
+	code, text := "", ""
+	if a.Status != http.StatusOK {
+		code, text = a.Refusal()
+	}
 	switch {
+	case a.Status == http.StatusConflict && code == "duplicate": // taken before
 	case a.Status == http.StatusOK:
 		n, _ := strconv.Atoi(a.Header.Get("Cairn-Stored"))
 		im.count(func(t *Tally) { t.Stored += n })
 	case a.Status >= 400 && a.Status < 500 && a.Status != http.StatusUnauthorized && a.Status != http.StatusForbidden && a.Status != http.StatusTooManyRequests:
-		r := Refusal{File: name}
-		r.Code, r.Text = a.Refusal()
-		im.refuse([]Refusal{r})
+		im.refuse([]Refusal{{File: name, Code: code, Text: text}})
 	default:
-		code, text := a.Refusal()
 		return fmt.Errorf("status %d (%s): %s", a.Status, code, text)
 	}
 	return nil

@@ -37,6 +37,7 @@ func (s *Server) bundle(ctx context.Context, c *rest.Call) (*rest.Answer, error)
 	if b.Type == "batch" {
 		return s.batch(ctx, c, b)
 	}
+	b.Once = c.Header.Get("Idempotency-Key")
 	return s.transaction(ctx, c, b)
 }
 

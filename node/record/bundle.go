@@ -1,6 +1,7 @@
 package record
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -17,6 +18,9 @@ const bundleNodes = 1_000_000
 type Bundle struct {
 	Type    string // batch or transaction
 	Entries []Entry
+	Once    string // key under which a transaction is carried out once; "": as often as it is sent
+
+	sum [sha256.Size]byte // of its bytes
 }
 
 // Entry is one request in a bundle.
@@ -48,7 +52,7 @@ func ReadBundle(body []byte, base string) (Bundle, error) {
 	if doc.Type() != "Bundle" {
 		return Bundle{}, bad("resourceType", "a Bundle is expected here", "POST single resources to [base]/[type]")
 	}
-	var b Bundle
+	b := Bundle{sum: sha256.Sum256(body)}
 	b.Type, _ = root.Get("type").Text()
 	if b.Type != "transaction" && b.Type != "batch" {
 		return Bundle{}, bad("Bundle.type", "only a batch or a transaction can be posted here", "set Bundle.type to transaction or batch")

@@ -37,8 +37,12 @@ func (d *Desk) Transaction(ctx context.Context, actor identity.Actor, b Bundle) 
 			return nil, err
 		}
 	}
-	t := transaction{desk: d, actor: actor, steps: make([]step, len(b.Entries)), searches: make(map[string]linked)}
-	err := each(len(b.Entries), func(i int) error {
+	once, err := d.once(ctx, actor, b)
+	if err != nil {
+		return nil, err
+	}
+	t := transaction{desk: d, actor: actor, once: once, steps: make([]step, len(b.Entries)), searches: make(map[string]linked)}
+	err = each(len(b.Entries), func(i int) error {
 		s, err := readStep(b.Entries[i])
 		t.steps[i] = s
 		return err
@@ -133,6 +137,7 @@ func (s *step) readChange() (err error) {
 // transaction is one that is being done. What an attempt finds out is made anew
 // by the next one.
 type transaction struct {
+	once     []hold
 	desk     *Desk
 	actor    identity.Actor
 	steps    []step
@@ -204,7 +209,7 @@ func (t *transaction) reference(reference, where string, names map[string]bool) 
 // prepare looks up what is meant and drafts what is to be written.
 func (t *transaction) prepare(ctx context.Context) (*batch, error) {
 	t.met, t.ids, t.targets = make([]met, len(t.steps)), make([]string, len(t.steps)), make(map[string]string, len(t.steps))
-	t.batch = &batch{drafts: make([]*draft, len(t.steps)), where: make([]string, len(t.steps)), order: t.order()}
+	t.batch = &batch{drafts: make([]*draft, len(t.steps)), where: make([]string, len(t.steps)), order: t.order(), holds: t.once}
 	if err := t.meet(ctx); err != nil {
 		return nil, err
 	}
