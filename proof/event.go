@@ -11,24 +11,25 @@ import (
 // Kinds of events. A reader takes any kind that [Event.Check] allows, so that a
 // later kind does not make a log unreadable.
 const (
-	KindRecordStored       = "record.stored"       // a resource's first version was stored
-	KindRecordUpdated      = "record.updated"      // a later version was stored
-	KindRecordDeleted      = "record.deleted"      // a version that says deleted was stored
-	KindRecordErased       = "record.erased"       // keys and salts were destroyed
-	KindAccessAllowed      = "access.allowed"      // a read that the gate let through
-	KindAccessRefused      = "access.refused"      // an ask that the gate refused
-	KindAccessEmergency    = "access.emergency"    // a read that broke the glass
-	KindDisclosureSent     = "disclosure.sent"     // answered another member's ask
-	KindDisclosureReceived = "disclosure.received" // took another member's answer
-	KindConsentReceived    = "consent.received"    // a slip was accepted
-	KindConsentStopped     = "consent.stopped"     // a stop mark reached this custodian
-	KindPasskeyRegistered  = "passkey.registered"  // a patient's passkey was bound
-	KindInvitationIssued   = "invitation.issued"   // a patient was invited to register
-	KindSignIn             = "signin"              // a person signed in
-	KindSignInRefused      = "signin.refused"      // a person did not get in
-	KindExport             = "export"              // records left in bulk
-	KindScrub              = "scrub"               // the hospital re-read and re-hashed its data
-	KindAdmin              = "admin"               // an operator changed something
+	KindRecordStored       = "record.stored"        // a resource's first version was stored
+	KindRecordUpdated      = "record.updated"       // a later version was stored
+	KindRecordDeleted      = "record.deleted"       // a version that says deleted was stored
+	KindRecordErased       = "record.erased"        // keys and salts were destroyed
+	KindAccessAllowed      = "access.allowed"       // a read that the gate let through
+	KindAccessRefused      = "access.refused"       // an ask that the gate refused
+	KindAccessEmergency    = "access.emergency"     // a read that broke the glass
+	KindDisclosureSent     = "disclosure.sent"      // answered another member's ask
+	KindDisclosureReceived = "disclosure.received"  // took another member's answer
+	KindConsentReceived    = "consent.received"     // a slip was accepted
+	KindConsentStopped     = "consent.stopped"      // a stop mark reached this custodian
+	KindPasskeyRegistered  = "passkey.registered"   // a patient's passkey was bound
+	KindInvitationIssued   = "invitation.issued"    // a patient was invited to register
+	KindSignIn             = "signin"               // a person signed in
+	KindSignInRefused      = "signin.refused"       // a person did not get in
+	KindExport             = "export"               // records left in bulk
+	KindScrub              = "scrub"                // the hospital re-read and re-hashed its data
+	KindSubscription       = "subscription.changed" // somebody asked to be told of changes, changed that, or ended it
+	KindAdmin              = "admin"                // an operator changed something
 )
 
 // Kinds of actors. Machines and people are told apart.

@@ -33,6 +33,7 @@ var phrases = map[string]string{
 	KindSignInRefused:      "a person was not let in",
 	KindExport:             "records were exported",
 	KindScrub:              "the stored data were checked",
+	KindSubscription:       "a subscription to notifications was made, changed or ended",
 	KindAdmin:              "an operator changed something",
 }
 
