@@ -91,11 +91,10 @@ func (g *Gate) Open(ctx context.Context, actor identity.Actor, ask Ask, find Fin
 	if actor.Kind() == "" {
 		return Pass{}, fault.New(fault.Unauthenticated, "nobody", "this needs a signed-in actor")
 	}
-	if err := g.chain.Fresh(time.Now().UnixMilli()); err != nil {
-		return Pass{}, fault.Wrap(fault.Busy, "ledger-doubt", "this hospital cannot be sure that it knows the patient's latest decision: "+err.Error(), err).
-			WithHint("try again shortly; the operator sees the state of the ledger in the node's log")
+	if err := g.fresh(); err != nil {
+		return Pass{}, err
 	}
-	v := &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision)}
+	v := g.verdicts(ctx, actor, ask)
 	named, err := v.named()
 	if err != nil {
 		return Pass{}, err

@@ -21,6 +21,10 @@ type verdicts struct {
 	err       error
 }
 
+func (g *Gate) verdicts(ctx context.Context, actor identity.Actor, ask Ask) *verdicts {
+	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision)}
+}
+
 // named decides about the patient whom the request names, if any.
 func (v *verdicts) named() (*consent.Decision, error) {
 	if v.ask.Subject == "" {
