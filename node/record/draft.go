@@ -35,6 +35,9 @@ type among struct {
 // prepare stamps, indexes, seals and drafts one version; nothing is written
 // yet. with is nil for a record on its own.
 func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, version uint64, with *among) (*draft, error) {
+	if doc.Type() == "Subscription" {
+		return nil, notHere()
+	}
 	now := time.Now().UnixMilli()
 	instant := time.UnixMilli(now).UTC().Format("2006-01-02T15:04:05.000Z")
 	var raw []byte
@@ -71,6 +74,13 @@ func (a *among) known() map[string]bool {
 		return nil
 	}
 	return a.patients
+}
+
+// notHere refuses a subscription: it belongs to its subscriber, and is no record
+// that every reader of records may see. It has a desk of its own.
+func notHere() error {
+	return fault.New(fault.Unsupported, "not-supported", "a Subscription is made, changed and deleted by a request of its own").
+		WithHint("POST it to [base]/Subscription, or PUT it to [base]/Subscription/[id]").At("resourceType")
 }
 
 // about refuses, before anything is sealed, a record about a patient whom this
