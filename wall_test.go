@@ -43,6 +43,7 @@ var rooms = []room{
 	{"node/grant", append([]string{"consent"}, desk...), "a desk never imports a desk"},
 	{"node/patient", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/exchange", append([]string{"node/peer", "ledger/member"}, desk...), "a desk never imports a desk"},
+	{"node/subscription", append([]string{"node/hook"}, desk...), "a desk never imports a desk"},
 	{"node/bundle", append([]string{"node/record", "node/chain", "node/witness"}, desk...), "proofs of records are reads: they go through the records desk"},
 	{"node", []string{"node", "consent", "contract", "proof", "ledger", "fhir"}, "a hospital never imports its faces"},
 	{"web", nil, "embedded files, no rules"},

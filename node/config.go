@@ -45,6 +45,11 @@ type Config struct {
 	UpdateAsCreate bool  `toml:"update_as_create" comment:"an update may create a record under an id that the client chose"`
 	DeleteMany     int64 `toml:"delete_many" comment:"how many records one conditional delete may delete"`
 
+	SubscriptionAllow   []string `toml:"subscription_allow,omitempty" comment:"hosts and networks inside to which subscriptions may be sent"`
+	SubscriptionDeny    []string `toml:"subscription_deny,omitempty" comment:"networks with public addresses that are inside all the same"`
+	SubscriptionRetryMS int64    `toml:"subscription_retry_ms,omitempty" comment:"pause after a first failed notification, doubled each time; 1000 if left out"`
+	SubscriptionTries   int64    `toml:"subscription_tries,omitempty" comment:"failures in a row after which a subscription is in error; 12 if left out"`
+
 	Peers   []PeerConfig      `toml:"peer" comment:"the other members' nodes"`
 	Clients []identity.Client `toml:"client" comment:"software of this hospital that may sign in"`
 }
@@ -170,6 +175,7 @@ func (c Config) problems() []problem {
 	add(c.ReserveMB <= maxReserveMB, "reserve_mb", "%d is more than any disk has", c.ReserveMB)
 	add(c.DeleteMany >= 1 && c.DeleteMany <= maxDeleteMany, "delete_many", "%d is not from 1 to %d", c.DeleteMany, maxDeleteMany)
 	add(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log_level", "%q is not debug, info, warn or error", c.LogLevel)
+	out = append(out, c.subscriptionProblems()...)
 	for i, p := range c.Peers {
 		key := fmt.Sprintf("peer %d: ", i+1)
 		need(key+"member", p.Member, member.ValidID(p.Member) && p.Member != c.Member, "%q is not the id of another member", p.Member)

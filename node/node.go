@@ -35,6 +35,7 @@ import (
 	"cairn/node/peer"
 	"cairn/node/record"
 	"cairn/node/store"
+	"cairn/node/subscription"
 	"cairn/node/term"
 	"cairn/node/vault"
 	"cairn/node/witness"
@@ -61,6 +62,8 @@ type Node struct {
 	Witness  *witness.Witness
 	Evidence *evidence.Log
 	Chain    *chain.Chain
+
+	Subscriptions *subscription.Desk
 
 	ring    *keys.Ring
 	chest   *keys.Chest
@@ -219,6 +222,9 @@ func (n *Node) openDesks(context.Context) (err error) {
 	if err := n.openJudge(); err != nil {
 		return err
 	}
+	if err := n.openSubscriptions(); err != nil {
+		return err
+	}
 	n.Bundles = bundle.New(home, n.Trust, n.Records, n.journal, n.Evidence, n.store, n.Chain, n.beat, n.Witness)
 	return nil
 }
@@ -241,6 +247,7 @@ func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error
 	group.Go(func() error { n.Grants.Watch(ctx); return nil })
 	group.Go(func() error { n.Bulk.Run(ctx); return nil })
 	group.Go(func() error { n.Witness.Run(ctx, gatherEvery); return nil })
+	group.Go(func() error { n.Subscriptions.Run(ctx); return nil })
 	group.Go(func() error { return serve(ctx) })
 	group.Go(func() error {
 		select {

@@ -15,10 +15,11 @@ import (
 // Names of data keys that belong to no patient. A patient's key has her local
 // id as its name, which never begins with a tilde (FHIR R4 2.24.0.1, id).
 const (
-	ChestHospital = ""          // records about no patient
-	ChestLog      = "~log"      // entries of the log
-	ChestSlips    = "~slips"    // accepted slips
-	ChestPasskeys = "~passkeys" // patients' passkeys and invitations, and on whose behalf something is done later
+	ChestHospital      = ""               // records about no patient
+	ChestLog           = "~log"           // entries of the log
+	ChestSlips         = "~slips"         // accepted slips
+	ChestPasskeys      = "~passkeys"      // patients' passkeys and invitations, and on whose behalf something is done later
+	ChestSubscriptions = "~subscriptions" // what subscriptions ask for
 )
 
 // chestLimit bounds how many unwrapped data keys are kept in memory.
