@@ -17,7 +17,7 @@ import (
 // Handler returns all faces of a node. version is that of the program.
 func Handler(n *node.Node, version string) http.Handler {
 	root := n.Config.URL
-	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Root: root, Software: version}
+	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Root: root, Software: version}
 	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Bundles: n.Bundles}
 	software := auth.Handler(n.Door, root)
 	everyone := (&public.Server{Node: n}).Handler()

@@ -21,6 +21,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, identity.Actor) error{
 		"GET /admin/status":           s.status,
+		"GET /admin/subscriptions":    s.subscriptions,
 		"POST /admin/scrub":           s.scrub,
 		"GET /admin/export":           s.export,
 		"GET /admin/evidence/{event}": s.evidence,
@@ -47,6 +48,17 @@ func (s *Server) guard(serve func(http.ResponseWriter, *http.Request, identity.A
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ identity.Actor) error {
 	face.Write(w, http.StatusOK, s.Node.Status())
+	return nil
+}
+
+// subscriptions answers with how every subscription stands: what is in error,
+// and what lags behind. Whom its filters name is not told.
+func (s *Server) subscriptions(w http.ResponseWriter, r *http.Request, _ identity.Actor) error {
+	list, err := s.Node.Subscriptions.Overview(r.Context())
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusOK, map[string]any{"subscriptions": list})
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"cairn/node/identity"
 	"cairn/node/judge"
 	"cairn/node/record"
+	"cairn/node/subscription"
 	"cairn/node/term"
 )
 
@@ -34,6 +35,9 @@ type Server struct {
 	Terms    *term.Desk
 	Bulk     *bulk.Desk
 	Judge    *judge.Desk
+
+	Subscriptions *subscription.Desk
+
 	Root     string // this node's root URL; the service base is Root + "/fhir"
 	Software string // version, for the CapabilityStatement
 

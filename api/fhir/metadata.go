@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 
 	"cairn/api/rest"
 	"cairn/fhir/resource"
@@ -47,8 +49,16 @@ type param struct {
 	Type       string `json:"type"`
 }
 
+// extension is an extension with a canonical URL as its value.
+type extension struct {
+	URL       string `json:"url"`
+	Canonical string `json:"valueCanonical"`
+}
+
 type restResource struct {
+	Extension    []extension       `json:"extension,omitempty"`
 	Type         string            `json:"type"`
+	Profiles     []string          `json:"supportedProfile,omitempty"`
 	Interaction  []code            `json:"interaction"`
 	Versioning   string            `json:"versioning"`
 	UpdateCreate bool              `json:"updateCreate"`
@@ -61,14 +71,23 @@ type statedOperation struct {
 	Definition string `json:"definition"`
 }
 
-// stated returns the codes of the interactions at some of the levels.
-func (s *Server) stated(at level) (out []code) {
+// stated returns the codes of the interactions at some of the levels: of a
+// type's own routes where it has some, else of those of every type.
+func (s *Server) stated(typ string, at level) (out []code) {
+	own := slices.ContainsFunc(s.interactions, func(i interaction) bool { return ownRoute(i.shape, typ) })
 	for _, i := range s.interactions {
-		if i.code != "" && i.code != "capabilities" && i.level&at != 0 {
+		general := i.shape == "" || strings.HasPrefix(i.shape, "{") || i.shape[0] == '_'
+		if i.code != "" && i.code != "capabilities" && i.level&at != 0 && (own && ownRoute(i.shape, typ) || !own && general) {
 			out = append(out, code{i.code})
 		}
 	}
 	return out
+}
+
+// ownRoute tells whether a route is one of a type's own.
+func ownRoute(shape, typ string) bool {
+	first, _, _ := strings.Cut(shape, "/")
+	return typ != "" && first == typ
 }
 
 // statedOperations returns the operations of a type, or with "" those of the
@@ -85,19 +104,23 @@ func (s *Server) statedOperations(typ string) (out []statedOperation) {
 func (s *Server) capability() map[string]any {
 	var resources []restResource
 	for _, typ := range resource.Types() {
-		r := restResource{Type: typ, Interaction: s.stated(onType | onInstance | onVersion), Versioning: "versioned-update", UpdateCreate: true, Operation: s.statedOperations(typ)}
+		r := restResource{Type: typ, Interaction: s.stated(typ, onType|onInstance|onVersion), Versioning: "versioned-update", UpdateCreate: true, Operation: s.statedOperations(typ)}
 		for _, p := range search.Params(typ) {
 			r.SearchParam = append(r.SearchParam, param{p.Name, p.Definition, string(p.Type)})
+		}
+		if typ == "Subscription" {
+			r.Profiles, r.Extension = []string{subscriptionProfile}, statedTopics()
 		}
 		resources = append(resources, r)
 	}
 	return map[string]any{
 		"resourceType": "CapabilityStatement", "status": "active", "date": "2026-11-22", "kind": "instance", "fhirVersion": "4.0.1",
+		"instantiates":   []string{subscriptionServer},
 		"format":         rest.Formats(),
 		"software":       map[string]string{"name": "Cairn", "version": s.Software},
 		"implementation": map[string]string{"description": "Cairn node", "url": s.base()},
 		"rest": []map[string]any{{
-			"mode": "server", "resource": resources, "interaction": s.stated(onSystem), "operation": s.statedOperations(""),
+			"mode": "server", "resource": resources, "interaction": s.stated("", onSystem), "operation": s.statedOperations(""),
 			"security": map[string]any{"description": "SMART Backend Services (private_key_jwt) for software, which vouches for people in hl7-b2b; passkeys for patients. Every read is decided by consent and logged before it is answered."},
 		}},
 	}

@@ -33,7 +33,7 @@ type interaction struct {
 }
 
 // interactions are the routes in the order in which they are tried; of a GET
-// there is HEAD too.
+// there is HEAD too. A type that stands in a shape has routes of its own.
 var interactions = []interaction{
 	{"GET", "metadata", "capabilities", onSystem, true, (*Server).metadata},
 	{"GET", "$export-status/{id}", "", onSystem, false, (*Server).exportStatus},
@@ -44,6 +44,12 @@ var interactions = []interaction{
 	{"GET", "_history", "history-system", onSystem, false, (*Server).history},
 	{"GET", "{type}/_history", "history-type", onType, false, (*Server).history},
 	{"GET", "{type}/{id}/_history", "history-instance", onInstance, false, (*Server).history},
+	{"POST", "Subscription", "create", onType, false, (*Server).subscribe},
+	{"GET", "Subscription", "search-type", onType, false, (*Server).searchSubscriptions},
+	{"POST", "Subscription/_search", "", onType, false, (*Server).searchSubscriptionsByPost},
+	{"GET", "Subscription/{id}", "read", onInstance, false, (*Server).readSubscription},
+	{"PUT", "Subscription/{id}", "update", onInstance, false, (*Server).putSubscription},
+	{"DELETE", "Subscription/{id}", "delete", onInstance, false, (*Server).deleteSubscription},
 	{"POST", "{type}", "create", onType, false, (*Server).create},
 	{"GET", "{type}", "search-type", onType, false, (*Server).search},
 	{"POST", "{type}/_search", "", onType, false, (*Server).searchByPost},
