@@ -41,6 +41,18 @@ func TestEval(t *testing.T) {
 		{"extension.value > 3000 'g'", "true"},
 		{"extension.value = 3500 'g'", "true"},
 		{"extension.value > 3 'm'", ""},
+		{"2 'cm' * 3 'm' = 0.06 'm2'", "true"},
+		{"10 'g' / 2 'm'", "5 'g.m-1'"},
+		{"10 'g' / 5 'g'", "2 '1'"},
+		{"10 'g' / 0 'g'", "processing"},
+		{"10 'mm' + 1 'cm' = 2 'cm'", "true"},
+		{"37 'Cel' = 98.6 '[degF]'", "true"},
+		{"37 'Cel' * 2 'm'", "processing"},
+		{"1 '[pH]' < 2 '[pH]'", "true"},
+		{"1 '[pH]' < 2 'mol/L'", ""},
+		{"1 'nonsense' < 2 'nonsense'", "true"},
+		{"1 'nonsense' = 2 'g'", ""},
+		{"{}.value * 2", ""},
 		{"managingOrganization.resolve().name", "Clinic"},
 		{"'#'.resolve().id", "p"},
 		{"'Organization/1'.resolve().exists()", "false"},
@@ -72,7 +84,11 @@ func TestEval(t *testing.T) {
 			continue
 		}
 		got, err := p.Eval(d)
-		if s := join(got); err != nil || s != c.want {
+		s := join(got)
+		if err != nil {
+			s = verdict(false, err)
+		}
+		if s != c.want {
 			t.Errorf("%s gives %s, %v; want %s", c.expression, s, err, c.want)
 		}
 		if p.String() != c.expression {
