@@ -212,8 +212,9 @@ func (r *run) subject(ctx context.Context, id string) error {
 	for after := int64(0); ; {
 		ask := gate.Ask{Interaction: "export", Action: consent.Access, Subject: id, Query: r.job.Request.URL}
 		var rows []*store.Version
+		next := after
 		pass, err := r.desk.gate.Open(ctx, r.actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
-			rows, found, after, err = r.page(ctx, id, after, allow)
+			rows, found, next, err = r.page(ctx, id, after, allow)
 			return found, err
 		})
 		if fault.Is(err, fault.Refused) && id != "" {
@@ -234,7 +235,7 @@ func (r *run) subject(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		if after == 0 {
+		if after = next; after == 0 {
 			return nil
 		}
 	}

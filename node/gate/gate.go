@@ -25,10 +25,11 @@ import (
 
 // Chain is what the gate must know of the ledger. Mark looks an image up in
 // this hospital's own replica; Fresh says why the replica must not be relied
-// on, or nil.
+// on, or nil; Changed is closed at the next block.
 type Chain interface {
 	Fresh(now int64) error
 	Mark(image [32]byte) (height uint64, present bool)
+	Changed() <-chan struct{}
 }
 
 // Ask is what somebody wants to do.
@@ -53,7 +54,9 @@ type Record struct {
 // the view that it has open.
 type Allow func(v *store.View, subject string, f search.Facets) bool
 
-// Find looks up what matches the request, without opening anything.
+// Find looks up what matches the request, without opening anything. It is called
+// again when the patient's consents changed meanwhile, so what it leaves in
+// variables must be that of its last call.
 type Find func(ctx context.Context, allow Allow) ([]Record, error)
 
 // Gate is the station. Its methods are safe for concurrent use.
@@ -65,9 +68,8 @@ type Gate struct {
 	chain   Chain
 	policy  consent.Policy
 
-	mu    sync.RWMutex
-	held  map[string][]held // by subject: accepted slips, compiled
-	epoch uint64            // counts what was forgotten
+	mu   sync.RWMutex
+	held map[string]holding // by subject: accepted slips, compiled
 }
 
 // ownPurposes are what a hospital's own staff may act for where the patient
@@ -79,7 +81,7 @@ var ownPurposes = []string{"TREAT", "ETREAT", "HPAYMT", "HOPERAT"}
 func New(home string, st *store.Store, keys Keys, journal *evidence.Journal, chain Chain) *Gate {
 	return &Gate{
 		home: home, store: st, keys: keys, journal: journal, chain: chain,
-		policy: consent.Policy{Home: home, Purposes: ownPurposes}, held: make(map[string][]held),
+		policy: consent.Policy{Home: home, Purposes: ownPurposes}, held: make(map[string]holding),
 	}
 }
 
@@ -94,13 +96,40 @@ func (g *Gate) Open(ctx context.Context, actor identity.Actor, ask Ask, find Fin
 	if err := g.fresh(); err != nil {
 		return Pass{}, err
 	}
+	var pass Pass
+	err := settled(func() (err error) {
+		pass, err = g.open(ctx, actor, ask, find)
+		return err
+	})
+	return pass, err
+}
+
+// settled decides, anew while consents change between the decision and its entry
+// in the log.
+func settled(decide func() error) error {
+	for range tries {
+		if err := decide(); !errors.Is(err, errChanged) {
+			return err
+		}
+	}
+	return fault.Wrap(fault.Busy, "consents-changing", "consents are being changed at this moment, so nothing is shown", errChanged).
+		WithHint("try again")
+}
+
+// tries is how often a request is decided.
+const tries = 5
+
+var errChanged = errors.New("consents changed since the decision")
+
+// open decides once.
+func (g *Gate) open(ctx context.Context, actor identity.Actor, ask Ask, find Find) (Pass, error) {
 	v := g.verdicts(ctx, actor, ask)
 	named, err := v.named()
 	if err != nil {
 		return Pass{}, err
 	}
 	if named != nil && !named.Allowed {
-		return Pass{}, g.refuse(ctx, actor, ask, *named)
+		return Pass{}, g.refuse(ctx, actor, ask, *named, v)
 	}
 	found, err := find(ctx, v.allow)
 	if err == nil {
@@ -122,7 +151,7 @@ func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask) (Permit
 	return Permit{}, g.refuse(ctx, actor, ask, consent.Decision{
 		Outcome: consent.NotPermitted, Rule: "policy.write",
 		Explanation: "Only software that this hospital registered with the right `records` may write records here.",
-	})
+	}, nil)
 }
 
 // admit judges what was found once more, logs the access, one entry a patient,
@@ -143,7 +172,7 @@ func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, er
 		}
 		drafts = append(drafts, draft)
 	}
-	if err := g.write(ctx, drafts); err != nil {
+	if err := g.write(ctx, drafts, v); err != nil {
 		return Pass{}, err
 	}
 	for _, d := range drafts {
@@ -170,15 +199,16 @@ func (g *Gate) draft(v *verdicts, group group) (*evidence.Draft, error) {
 	return g.journal.Draft(ev)
 }
 
-// refuse logs a refusal and returns it as a fault with its rule.
-func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d consent.Decision) error {
+// refuse logs a refusal and returns it as a fault with its rule. v is how it was
+// decided, nil if without a look at consents.
+func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d consent.Decision, v *verdicts) error {
 	ev := g.event(actor, ask, d)
 	ev.Kind, ev.Subject = proof.KindAccessRefused, PatientReference(ask.Subject)
 	draft, err := g.journal.Draft(ev)
 	if err != nil {
 		return err
 	}
-	if err := g.write(ctx, []*evidence.Draft{draft}); err != nil {
+	if err := g.write(ctx, []*evidence.Draft{draft}, v); err != nil {
 		return err
 	}
 	text := d.Explanation
@@ -188,8 +218,14 @@ func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d cons
 	return fault.New(fault.Refused, d.Rule, text)
 }
 
-func (g *Gate) write(ctx context.Context, drafts []*evidence.Draft) error {
+// write appends entries of an access. It does not when consents changed since
+// the decision, in this or in another process of the hospital: so in the order
+// of the log, what follows the acceptance of a consent was decided with it.
+func (g *Gate) write(ctx context.Context, drafts []*evidence.Draft, v *verdicts) error {
 	err := g.store.Update(ctx, func(tx *store.Tx) error {
+		if v.outdated(tx.Epoch()) {
+			return errChanged
+		}
 		for _, d := range drafts {
 			if err := d.Append(tx); err != nil {
 				return err
@@ -201,7 +237,7 @@ func (g *Gate) write(ctx context.Context, drafts []*evidence.Draft) error {
 		return nil
 	}
 	var f *fault.Error
-	if errors.As(err, &f) {
+	if errors.As(err, &f) || errors.Is(err, errChanged) {
 		return err
 	}
 	return fault.Wrap(fault.Broken, "log", "the log of accesses cannot be written, so nothing is shown", err)

@@ -59,28 +59,29 @@ func (g *Gate) Slip(ctx context.Context, row *store.Slip) (*slip.Slip, error) {
 	return s, nil
 }
 
+// holding is the slips of a patient, as they were when changes of consents had
+// been counted up to epoch.
+type holding struct {
+	epoch uint64
+	slips []held
+}
+
 // slips returns the patient's compiled slips from memory or the store. No lock
-// is held while the store is read; what was forgotten meanwhile is not kept.
-func (g *Gate) slips(ctx context.Context, view *store.View, subject string) ([]held, error) {
-	if subject == "" {
-		return nil, nil
-	}
+// is held while the store is read. What is in memory may be older than what
+// another process did since; that is found out when the access is logged.
+func (g *Gate) slips(ctx context.Context, view *store.View, subject string) (holding, error) {
 	g.mu.RLock()
-	cached, ok := g.held[subject]
-	epoch := g.epoch
+	have, ok := g.held[subject]
 	g.mu.RUnlock()
-	if ok {
-		return cached, nil
+	if ok && have.epoch == g.store.Epoch() {
+		return have, nil
 	}
 	loaded, err := g.load(ctx, view, subject)
 	if err != nil {
-		return nil, err
+		return holding{}, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.epoch != epoch {
-		return loaded, nil
-	}
 	if len(g.held) >= heldLimit {
 		clear(g.held)
 	}
@@ -88,42 +89,35 @@ func (g *Gate) slips(ctx context.Context, view *store.View, subject string) ([]h
 	return loaded, nil
 }
 
-func (g *Gate) load(ctx context.Context, view *store.View, subject string) (loaded []held, err error) {
+func (g *Gate) load(ctx context.Context, view *store.View, subject string) (out holding, err error) {
 	var rows []*store.Slip
+	read := func(v *store.View) (err error) {
+		out.epoch = v.Epoch()
+		rows, err = v.Slips(subject)
+		return err
+	}
 	if view != nil {
-		rows, err = view.Slips(subject)
+		err = read(view)
 	} else {
-		err = g.store.View(ctx, func(v *store.View) (err error) {
-			rows, err = v.Slips(subject)
-			return err
-		})
+		err = g.store.View(ctx, read)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading slips: %w", err)
+		return holding{}, fmt.Errorf("reading slips: %w", err)
 	}
-	loaded = make([]held, 0, len(rows))
+	out.slips = make([]held, 0, len(rows))
 	for _, row := range rows {
 		s, err := g.Slip(ctx, row)
 		if err != nil {
-			return nil, err
+			return holding{}, err
 		}
 		terms, err := consent.Compile(s.Terms)
 		if err != nil {
-			return nil, fault.Wrap(fault.Broken, "slip", "a stored consent does not compile", err)
+			return holding{}, fault.Wrap(fault.Broken, "slip", "a stored consent does not compile", err)
 		}
-		loaded = append(loaded, held{Reference(row.Commitment), terms, Image(row.Commitment), s.StopImage})
+		out.slips = append(out.slips, held{Reference(row.Commitment), terms, Image(row.Commitment), s.StopImage})
 	}
-	return loaded, nil
+	return out, nil
 }
 
 // heldLimit bounds how many patients' slips are kept in memory.
 const heldLimit = 10_000
-
-// Forget drops what is remembered of a patient's slips; the desk that changes
-// them calls it after the change is durable.
-func (g *Gate) Forget(subject string) {
-	g.mu.Lock()
-	g.epoch++
-	delete(g.held, subject)
-	g.mu.Unlock()
-}

@@ -19,6 +19,11 @@ func (g *Gate) Subscribe(ctx context.Context, actor identity.Actor, ask Ask) err
 	if err := g.fresh(); err != nil {
 		return err
 	}
+	return settled(func() error { return g.subscribe(ctx, actor, ask) })
+}
+
+// subscribe decides once.
+func (g *Gate) subscribe(ctx context.Context, actor identity.Actor, ask Ask) error {
 	v := g.verdicts(ctx, actor, ask)
 	d, err := v.named()
 	if err != nil {
@@ -32,7 +37,7 @@ func (g *Gate) Subscribe(ctx context.Context, actor identity.Actor, ask Ask) err
 		d = &unnamed
 	}
 	if !d.Allowed {
-		return g.refuse(ctx, actor, ask, *d)
+		return g.refuse(ctx, actor, ask, *d, v)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"cairn/consent"
 	"cairn/fhir/search"
+	"cairn/node/fault"
 	"cairn/node/identity"
 	"cairn/node/store"
 	"cairn/proof"
@@ -18,11 +19,26 @@ type verdicts struct {
 	actor     identity.Actor
 	ask       Ask
 	bySubject map[string]consent.Decision
+	consulted bool   // slips were looked at
+	epoch     uint64 // as of which all of them were
+	torn      bool   // not all were of one epoch
 	err       error
 }
 
 func (g *Gate) verdicts(ctx context.Context, actor identity.Actor, ask Ask) *verdicts {
 	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision)}
+}
+
+// saw notes as of which epoch a patient's slips were looked at.
+func (v *verdicts) saw(epoch uint64) {
+	v.torn = v.torn || v.consulted && epoch != v.epoch
+	v.consulted, v.epoch = true, epoch
+}
+
+// outdated reports whether the decisions were made by other consents than those
+// of an epoch.
+func (v *verdicts) outdated(epoch uint64) bool {
+	return v != nil && v.consulted && (v.torn || v.epoch != epoch)
 }
 
 // named decides about the patient whom the request names, if any.
@@ -56,7 +72,7 @@ func (v *verdicts) decision(view *store.View, subject string) (consent.Decision,
 	if d, ok := v.bySubject[subject]; ok {
 		return d, nil
 	}
-	d, err := v.gate.decide(v.ctx, view, v.actor, v.ask.Action, subject)
+	d, err := v.decide(view, subject)
 	if err == nil {
 		v.bySubject[subject] = d
 	}
@@ -72,15 +88,16 @@ func (v *verdicts) kind() string {
 }
 
 // decide asks consent.Decide about one patient.
-func (g *Gate) decide(ctx context.Context, view *store.View, actor identity.Actor, action consent.Action, subject string) (consent.Decision, error) {
-	if d, done := standing(g.home, actor, subject); done {
+func (v *verdicts) decide(view *store.View, subject string) (consent.Decision, error) {
+	g := v.gate
+	if d, done := standing(g.home, v.actor, subject); done {
 		return d, nil
 	}
-	grants, err := g.grants(ctx, view, subject)
+	grants, err := v.grants(view, subject)
 	if err != nil {
 		return consent.Decision{}, err
 	}
-	ask := consent.Ask{Actor: actor.For(subject), Action: action, Purpose: actor.Purpose(), Now: time.Now().UnixMilli()}
+	ask := consent.Ask{Actor: v.actor.For(subject), Action: v.ask.Action, Purpose: v.actor.Purpose(), Now: time.Now().UnixMilli()}
 	return consent.Decide(ask, grants, g.policy), nil
 }
 
@@ -101,20 +118,57 @@ func standing(home string, actor identity.Actor, subject string) (consent.Decisi
 	return consent.Decision{}, false
 }
 
-// grants returns the patient's slips with what the replica says of them at
-// this moment.
-func (g *Gate) grants(ctx context.Context, view *store.View, subject string) ([]consent.Grant, error) {
-	slips, err := g.slips(ctx, view, subject)
-	if err != nil || len(slips) == 0 {
+// grants returns the patient's slips with what the replica says of them at this
+// moment.
+func (v *verdicts) grants(view *store.View, subject string) ([]consent.Grant, error) {
+	if subject == "" {
+		return nil, nil
+	}
+	have, err := v.gate.slips(v.ctx, view, subject)
+	if err != nil {
 		return nil, err
 	}
-	out := make([]consent.Grant, len(slips))
-	for i, h := range slips {
-		_, committed := g.chain.Mark(h.mark)
-		_, stopped := g.chain.Mark(h.stop)
-		out[i] = consent.Grant{Ref: h.ref, Terms: h.terms, Facts: consent.Facts{Committed: committed, Stopped: stopped}}
+	v.saw(have.epoch)
+	if len(have.slips) == 0 {
+		return nil, nil
+	}
+	out := make([]consent.Grant, len(have.slips))
+	for i, h := range have.slips {
+		if err := v.gate.reached(v.ctx, h.mark); err != nil {
+			return nil, err
+		}
+		_, stopped := v.gate.chain.Mark(h.stop)
+		out[i] = consent.Grant{Ref: h.ref, Terms: h.terms, Facts: consent.Facts{Committed: true, Stopped: stopped}}
 	}
 	return out, nil
+}
+
+// reachWithin is how long a decision waits for this process's replica.
+const reachWithin = 2 * time.Second
+
+// reached waits until the replica holds the mark of an accepted slip. A slip is
+// accepted when its mark is in the replica of the process that accepts it; that
+// of another process may be a block behind, and must not decide before.
+func (g *Gate) reached(ctx context.Context, mark [32]byte) error {
+	if _, committed := g.chain.Mark(mark); committed {
+		return nil
+	}
+	late := time.NewTimer(reachWithin)
+	defer late.Stop()
+	for {
+		changed := g.chain.Changed()
+		if _, committed := g.chain.Mark(mark); committed {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return fault.New(fault.Busy, "ledger-behind", "this hospital's node has not yet seen the block of a consent that it holds").
+				WithHint("try again shortly; if it lasts, the operator should run `cairn scrub`")
+		case <-ctx.Done():
+			return fault.As(ctx.Err())
+		}
+	}
 }
 
 // Item returns a record's facets as a consent sees them.

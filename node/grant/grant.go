@@ -227,8 +227,9 @@ func (d *Desk) keep(ctx context.Context, s *slip.Slip) error {
 	if err != nil {
 		return fmt.Errorf("keeping a consent: %w", err)
 	}
-	d.gate.Forget(s.Subject)
-	d.active.add(watched{row.Commitment, s.StopImage, s.Subject, s.Grantee})
+	if !d.store.Shared() { // elsewhere the process that watches sees it in the store
+		d.active.add(watched{row.Commitment, s.StopImage, s.Subject, s.Grantee})
+	}
 	return nil
 }
 

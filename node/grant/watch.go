@@ -55,15 +55,10 @@ const retryAfter = 5 * time.Second
 // stopped, until ctx ends; what cannot be written now is written later. The
 // stop itself needs no watcher: the gate looks the mark up at every decision.
 func (d *Desk) Watch(ctx context.Context) {
-	loaded := false
+	var known loading
 	for {
 		changed := d.chain.Changed()
-		var err error
-		if !loaded {
-			err = d.load(ctx)
-			loaded = err == nil
-		}
-		err = errors.Join(err, d.noteStopped(ctx))
+		err := errors.Join(d.load(ctx, &known), d.noteStopped(ctx))
 		var retry <-chan time.Time
 		if err != nil && ctx.Err() == nil {
 			d.log.LogAttrs(ctx, slog.LevelError, "stopped consents could not be noted yet", slog.Any("cause", err))
@@ -79,15 +74,28 @@ func (d *Desk) Watch(ctx context.Context) {
 	}
 }
 
-// load puts the active slips of the store on the watchlist.
-func (d *Desk) load(ctx context.Context) error {
+// loading says which slips of the store are on the watchlist.
+type loading struct {
+	done  bool
+	epoch uint64
+}
+
+// load puts the active slips of the store on the watchlist, again when another
+// process may have accepted some.
+func (d *Desk) load(ctx context.Context, known *loading) error {
 	err := d.store.View(ctx, func(v *store.View) error {
+		epoch, err := v.EpochNow()
+		if err != nil || known.done && (epoch == known.epoch || !d.store.Shared()) {
+			return err
+		}
+		known.done, known.epoch = true, epoch
 		return v.EachSlip(stateActive, func(s *store.Slip) error {
 			d.active.add(watched{s.Commitment, s.Stop, s.Subject, s.Grantee})
 			return nil
 		})
 	})
 	if err != nil {
+		known.done = false
 		return fmt.Errorf("reading active consents: %w", err)
 	}
 	return nil
@@ -115,6 +123,9 @@ func (d *Desk) note(ctx context.Context, s watched) error {
 		return err
 	}
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		if row, err := tx.Slip(s.commitment); err != nil || row.State == stateStopped {
+			return err // another process was faster
+		}
 		if err := tx.SetSlipState(s.commitment, stateStopped); err != nil {
 			return err
 		}

@@ -75,7 +75,8 @@ func SignAssertion(key crypto.Signer, c Claims) (string, error) {
 // nothing is accepted before its iat has come, so what was used before a
 // restart has an iat that had passed by then; New waits for the next full
 // second, since iat has no fraction; and nothing with an earlier iat is
-// accepted. It relies on a clock that a restart does not set back.
+// accepted. It relies on a clock that a restart does not set back. Where several
+// processes share a database, the table is there as well.
 func (d *Door) signIn(ctx context.Context, assertion string, now time.Time) (Actor, error) {
 	token, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.ES384, jose.RS384})
 	if err != nil {
@@ -96,7 +97,9 @@ func (d *Door) signIn(ctx context.Context, assertion string, now time.Time) (Act
 	if err := d.timely(c, now); err != nil {
 		return Actor{}, err
 	}
-	if !d.seen.first(c.Issuer+" "+c.ID, c.Expiry.Time().Add(skew), now) {
+	if first, err := d.first(ctx, &d.seen, "assertion "+c.Issuer+" "+c.ID, c.Expiry.Time().Add(skew), now); err != nil {
+		return Actor{}, err
+	} else if !first {
 		return Actor{}, denied("replayed", nil)
 	}
 	if err := until(ctx, c.IssuedAt.Time()); err != nil {

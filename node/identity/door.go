@@ -28,7 +28,7 @@ type Door struct {
 	feeds       []Feed
 	started     time.Time
 
-	sessions   sessions
+	sessions   tokens
 	seen       once // assertions of software
 	challenges challenges
 	answered   once // nonces of patients' sign-ins
@@ -54,10 +54,15 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 	if err := until(ctx, started); err != nil {
 		return nil, err
 	}
-	return &Door{
+	d := &Door{
 		member: cfg.Member, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients, feeds: cfg.Feeds,
-		started: started, challenges: newChallenges(), box: box{aead},
-	}, nil
+		started: started, sessions: &sessions{}, challenges: newChallenges(), box: box{aead},
+	}
+	if st.Shared() {
+		d.sessions = sealedTokens{d}
+		d.challenges, err = sharedChallenges(ctx, st, d.box)
+	}
+	return d, err
 }
 
 func nextSecond(t time.Time) time.Time { return t.Truncate(time.Second).Add(time.Second) }
@@ -82,7 +87,7 @@ func (d *Door) SignIn(ctx context.Context, assertion string) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	return d.sessions.issue(actor, time.Now()), nil
+	return d.sessions.issue(actor, time.Now())
 }
 
 // Actor returns who sends the request, by its bearer token (RFC 6750 2.1).

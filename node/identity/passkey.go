@@ -136,11 +136,13 @@ func (d *Door) SignInPatient(ctx context.Context, nonce []byte, a slip.Assertion
 		return Token{}, err
 	}
 	// Only what a registered passkey has signed is remembered.
-	if !d.answered.first(string(nonce), now.Add(challengeLife), now) {
+	if first, err := d.first(ctx, &d.answered, "nonce "+string(nonce), now.Add(challengeLife), now); err != nil {
+		return Token{}, err
+	} else if !first {
 		return Token{}, badPasskey(errors.New("the nonce was used"))
 	}
 	actor := Actor{kind: Patient, organisation: d.member, patient: subject, person: d.member + "/Patient/" + subject, name: "the patient", purpose: "PATRQT"}
-	return d.sessions.issue(actor, now), nil
+	return d.sessions.issue(actor, now)
 }
 
 // VerifyPasskey checks an assertion by a passkey that is registered here over

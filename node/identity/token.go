@@ -34,7 +34,7 @@ type session struct {
 	expires time.Time
 }
 
-func (s *sessions) issue(a Actor, now time.Time) Token {
+func (s *sessions) issue(a Actor, now time.Time) (Token, error) {
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails: crypto/rand, Go 1.24
 	access := base64.RawURLEncoding.EncodeToString(raw)
@@ -52,7 +52,7 @@ func (s *sessions) issue(a Actor, now time.Time) Token {
 		s.sweep = now.Add(time.Minute)
 	}
 	s.live[sha256.Sum256([]byte(access))] = session{a, now.Add(lifetime)}
-	return Token{Access: access, Expires: lifetime, Actor: a}
+	return Token{Access: access, Expires: lifetime, Actor: a}, nil
 }
 
 func (s *sessions) find(access string, now time.Time) (Actor, error) {
@@ -60,8 +60,12 @@ func (s *sessions) find(access string, now time.Time) (Actor, error) {
 	found, ok := s.live[sha256.Sum256([]byte(access))]
 	s.mu.RUnlock()
 	if !ok || now.After(found.expires) {
-		return Actor{}, fault.New(fault.Unauthenticated, "token", "the access token is unknown or has expired").
-			WithHint("sign in again at /auth/token")
+		return Actor{}, badToken()
 	}
 	return found.actor, nil
+}
+
+func badToken() error {
+	return fault.New(fault.Unauthenticated, "token", "the access token is unknown or has expired").
+		WithHint("sign in again at /auth/token")
 }

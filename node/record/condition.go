@@ -86,6 +86,7 @@ func (d *Desk) meetUpTo(ctx context.Context, actor identity.Actor, c Condition, 
 	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: c.query.Subject, Query: c.asked}
 	var err error
 	m.pass, err = d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
+		clear(m.hidden)
 		err = d.store.View(ctx, func(v *store.View) error {
 			page, err := v.Search(c.query, func(subject string, f search.Facets) bool {
 				shown := allow(v, subject, f)

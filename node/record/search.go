@@ -121,6 +121,7 @@ func (f *finding) ask(actor identity.Actor, asked string) (gate.Ask, error) {
 
 // find is the gate's Find.
 func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
+	f.rows, f.found = nil, nil
 	err := f.desk.store.View(ctx, func(v *store.View) error {
 		may := func(subject string, x search.Facets) bool {
 			return (f.also == nil || f.also(subject, x)) && allow(v, subject, x)

@@ -1,0 +1,136 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"cairn/node/fault"
+	"cairn/node/store"
+)
+
+// What is here is for a hospital with several processes on one database: who
+// signed in at one of them is known at all, and nothing that is good once is
+// good once more at another.
+
+// tokens gives access tokens and knows them again.
+type tokens interface {
+	issue(a Actor, now time.Time) (Token, error)
+	find(access string, now time.Time) (Actor, error)
+}
+
+// sealedTokens holds nothing: a token is its actor, sealed under a key that
+// every process of the hospital has. What the actor may do is asked when the
+// token is used: software that is not registered any more, or an organisation
+// that has left, is nobody.
+type sealedTokens struct{ door *Door }
+
+// minted is what a sealed token says.
+type minted struct {
+	kept
+	Kind    Kind   `json:"kind"`
+	Patient string `json:"patient"`
+	Expires int64  `json:"expires"` // Unix milliseconds
+}
+
+var tokenBound = []byte("cairn/token/v1\x00")
+
+func (s sealedTokens) issue(a Actor, now time.Time) (Token, error) {
+	plain, err := json.Marshal(minted{
+		kept: kept{Peer: a.kind == Peer, Organisation: a.organisation, Client: a.client,
+			Person: a.person, Name: a.name, Role: a.role, Unit: a.unit, Purpose: a.purpose},
+		Kind: a.kind, Patient: a.patient, Expires: now.Add(lifetime).UnixMilli(),
+	})
+	if err != nil {
+		return Token{}, fault.Wrap(fault.Broken, "token", "an access token cannot be made", err)
+	}
+	access := base64.RawURLEncoding.EncodeToString(s.door.box.seal(plain, tokenBound))
+	return Token{Access: access, Expires: lifetime, Actor: a}, nil
+}
+
+func (s sealedTokens) find(access string, now time.Time) (Actor, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(access)
+	if err != nil {
+		return Actor{}, badToken()
+	}
+	plain, err := s.door.box.open(raw, tokenBound)
+	if err != nil {
+		return Actor{}, badToken()
+	}
+	var m minted
+	if err := json.Unmarshal(plain, &m); err != nil || now.UnixMilli() > m.Expires {
+		return Actor{}, badToken()
+	}
+	a := Actor{kind: m.Kind, organisation: m.Organisation, client: m.Client, person: m.Person, name: m.Name, role: m.Role,
+		unit: m.Unit, purpose: m.Purpose, patient: m.Patient}
+	if a, ok := s.door.stands(a); ok {
+		return a, nil
+	}
+	return Actor{}, badToken()
+}
+
+// stands returns the actor of a token with the rights of this moment.
+func (d *Door) stands(a Actor) (Actor, bool) {
+	switch a.kind {
+	case Patient:
+		return a, a.organisation == d.member && a.patient != ""
+	case Peer:
+		a, err := d.standingPeer(a)
+		return a, err == nil
+	case Staff, System, Operator:
+		c, found := d.clients[a.client]
+		operates := found && len(c.Rights) == 1 && c.Rights[0] == RightOperate
+		if !found || a.organisation != d.member || operates != (a.kind == Operator) {
+			return Actor{}, false
+		}
+		a.rights = c.Rights
+		return a, true
+	}
+	return Actor{}, false
+}
+
+// first tells whether something that is good once was not used before, at any
+// process of the hospital, and marks it used until then.
+func (d *Door) first(ctx context.Context, memory *once, id string, until, now time.Time) (bool, error) {
+	if !memory.first(id, until, now) {
+		return false, nil
+	}
+	if !d.store.Shared() {
+		return true, nil
+	}
+	var first bool
+	err := d.store.Update(ctx, func(tx *store.Tx) (err error) {
+		first, err = tx.Use(sha256.Sum256([]byte("cairn/once/v1\x00"+id)), until.UnixMilli(), now.UnixMilli())
+		return err
+	})
+	return first, err
+}
+
+const challengeKey = "identity.challenges"
+
+// sharedChallenges returns the challenges of all processes of the hospital: the
+// key of their nonces is in the store, sealed.
+func sharedChallenges(ctx context.Context, st *store.Store, b box) (c challenges, err error) {
+	rand.Read(c.key[:]) // never fails: crypto/rand, Go 1.24
+	fresh := b.seal(c.key[:], []byte(challengeKey))
+	var kept []byte
+	err = st.Update(ctx, func(tx *store.Tx) (err error) {
+		if kept, err = tx.Meta(challengeKey); err != nil || kept != nil {
+			return err
+		}
+		kept = fresh
+		return tx.SetMeta(challengeKey, fresh)
+	})
+	if err != nil {
+		return challenges{}, err
+	}
+	plain, err := b.open(kept, []byte(challengeKey))
+	if err != nil || copy(c.key[:], plain) != len(c.key) {
+		return challenges{}, fault.Wrap(fault.Broken, "challenges", "the key of sign-ins was altered or damaged in the database", err).
+			WithHint("run `cairn scrub`")
+	}
+	return c, nil
+}
