@@ -105,6 +105,7 @@ type metered struct {
 	node eval.Node
 	use  use
 	this bool // it begins at $this with a member, so that it goes over the bytes of $this
+	own  bool // its extension or id is asked for
 }
 
 // Accept evaluates the expression.
@@ -122,10 +123,13 @@ func (n *metered) Accept(v antlr.ParseTreeVisitor) any {
 	if !ok {
 		return out
 	}
+	if n.own {
+		items = besides(items)
+	}
 	if !m.check(items, n) {
 		return m.err
 	}
-	return out
+	return items
 }
 
 func compiled(text string) eval.Node {
@@ -228,12 +232,18 @@ func wrap(tree antlr.Tree) *Error {
 		if _, sign := child.(*grammar.PolarityExpressionContext); !ok || sign {
 			continue // sort() looks for the sign of its keys
 		}
-		children[i] = &metered{IExpressionContext: expression, node: nodeOf(expression), use: useOf(tree), this: fromThis(expression)}
+		name, this := fromThis(expression)
+		children[i] = &metered{
+			IExpressionContext: expression, node: nodeOf(expression, name), use: useOf(tree), this: this, own: ofElement(memberOf(tree)),
+		}
 	}
 	return nil
 }
 
-func nodeOf(expression grammar.IExpressionContext) eval.Node {
+func nodeOf(expression grammar.IExpressionContext, member string) eval.Node {
+	if ofElement(member) {
+		return ownOf(member, eval.Compile(expression))
+	}
 	if u, ok := expression.(*grammar.UnionExpressionContext); ok {
 		if node := unite(u); node != nil {
 			return node
@@ -263,16 +273,33 @@ func useOf(parent antlr.Tree) use {
 	return once
 }
 
-// fromThis reports whether an expression is a member of $this alone.
-func fromThis(expression grammar.IExpressionContext) bool {
+// fromThis is the name of an expression that is a member of $this alone.
+func fromThis(expression grammar.IExpressionContext) (member string, ok bool) {
 	term, ok := expression.(*grammar.TermExpressionContext)
 	if !ok {
-		return false
+		return "", false
 	}
 	invocation, ok := term.Term().(*grammar.InvocationTermContext)
 	if !ok {
-		return false
+		return "", false
 	}
-	_, ok = invocation.Invocation().(*grammar.MemberInvocationContext)
-	return ok
+	return nameOf(invocation.Invocation())
+}
+
+// memberOf is the member that an expression asks of the one before its dot.
+func memberOf(tree antlr.Tree) string {
+	invocation, ok := tree.(*grammar.InvocationExpressionContext)
+	if !ok {
+		return ""
+	}
+	name, _ := nameOf(invocation.Invocation())
+	return name
+}
+
+func nameOf(invocation grammar.IInvocationContext) (string, bool) {
+	member, ok := invocation.(*grammar.MemberInvocationContext)
+	if !ok {
+		return "", false
+	}
+	return strings.Trim(member.GetText(), "`"), true
 }

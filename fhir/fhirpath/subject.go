@@ -16,6 +16,15 @@ type Subject struct {
 	root      types.Collection
 	targets   map[string]resource.Node
 	elsewhere func(reference string) types.Collection // what references out of the subject lead to; nil: nowhere
+
+	last struct { // what At was asked for last, for the next program
+		place place
+		focus Focus
+	}
+	house struct { // the resource in it that was asked for last
+		node  resource.Node
+		value types.Collection
+	}
 }
 
 // Of makes a Subject of a resource. The resource must not change while the Subject or a value of it is in use.
@@ -46,27 +55,79 @@ func (s *Subject) Root() Focus { return Focus{s, s.root, s.root, s.doc.Type()} }
 
 // At is an element of the resource: an object, or a primitive. typ is its type, as fhir/profile calls it ("HumanName",
 // "Patient.contact", "date"), and within the resource that it stands in, which is the root or one inside it.
+// Of a primitive the expression sees also what stands beside it, its id and extensions.
 func (s *Subject) At(n resource.Node, typ string, within resource.Node) Focus {
-	f := Focus{subject: s, path: typ, within: s.root}
-	if start, _ := within.Span(); start != 0 && within.Exists() {
-		f.within = object(within, "")
+	if place := (place{n, typ, within}); s.last.place != place {
+		s.last.place = place
+		s.last.focus = Focus{subject: s, this: s.value(n, typ), within: s.home(within), path: typ}
 	}
-	if n.Kind() == resource.Object {
-		f.this = object(n, typ)
-		return f
-	}
-	f.this = primitive(n, typ)
-	return f
+	return s.last.focus
 }
 
-// primitive is a value that is no object, in the type that it is declared with.
-func primitive(n resource.Node, typ string) types.Collection {
+// place is an element and how it is looked at.
+type place struct {
+	node   resource.Node
+	typ    string
+	within resource.Node
+}
+
+func (s *Subject) value(n resource.Node, typ string) types.Collection {
 	switch n.Kind() {
+	case resource.Object:
+		return object(n, typ)
 	case resource.String, resource.Number, resource.Bool:
-		holder := append(canonical([]byte(`{"value":`), n), '}')
-		return types.NewObjectValue(holder).GetCollectionWithType("value", typ)
+		holder := canonical([]byte(`{"value":`), n)
+		if beside := s.companion(n); beside.Kind() == resource.Object {
+			holder = canonical(append(holder, `,"_value":`...), beside)
+		}
+		return types.NewObjectValue(append(holder, '}')).GetCollectionWithType("value", typ)
 	}
 	return types.Collection{}
+}
+
+// home is a resource in the subject as a value; the one of the last element is kept.
+func (s *Subject) home(n resource.Node) types.Collection {
+	switch {
+	case !n.Exists() || n == s.doc.Root():
+		return s.root
+	case n != s.house.node:
+		s.house.node, s.house.value = n, object(n, "")
+	}
+	return s.house.value
+}
+
+// companion is what stands beside a primitive (FHIR R4 2.6.2.2).
+func (s *Subject) companion(n resource.Node) resource.Node {
+	owner, member, i := s.doc.Root(), resource.Node{}, -1
+	for at := owner; at != n; {
+		child, index := around(at, n)
+		if !child.Exists() {
+			return resource.Node{}
+		}
+		if at.Kind() == resource.Object {
+			owner, member, i = at, child, -1
+		} else {
+			i = index
+		}
+		at = child
+	}
+	beside := owner.Get("_" + string(member.Name()))
+	if i >= 0 {
+		return beside.At(i)
+	}
+	return beside
+}
+
+// around is the child of a node that is n or has n in it, and its place.
+func around(at, n resource.Node) (child resource.Node, index int) {
+	start, _ := n.Span()
+	for c := range at.Children() {
+		if from, to := c.Span(); start >= from && start < to {
+			return c, index
+		}
+		index++
+	}
+	return resource.Node{}, -1
 }
 
 // Eval evaluates a program on the whole resource.
