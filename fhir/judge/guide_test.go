@@ -45,10 +45,7 @@ func guide(t *testing.T, folders ...string) (l *judge.Library, examples map[stri
 // errorsOf is the errors of a resource, "rule expression", by what it claims.
 func errorsOf(t *testing.T, l *judge.Library, doc *resource.Doc, profiles ...string) (out []string) {
 	t.Helper()
-	issues, err := judge.Validate(l.Profiles(), doc, append(profiles, judge.Claimed(doc)...))
-	if err != nil {
-		t.Fatal(err)
-	}
+	issues := l.Profiles().Validate(doc, append(profiles, judge.Claimed(doc)...))
 	for _, i := range issues {
 		if i.Severity == profile.Error {
 			out = append(out, i.Rule+" "+i.Expression)

@@ -7,12 +7,9 @@
 package judge
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 
 	"cairn/fhir/fhirpath"
-	"cairn/fhir/profile"
 	"cairn/fhir/resource"
 	"cairn/fhir/term"
 )
@@ -74,17 +71,3 @@ func (e evaluator) True(expression string, at resource.Node, typ string, within 
 }
 
 var errSeveral = errors.New("the expression gives several values")
-
-// Validate is set.Validate on the resource without white space between its values, as the FHIRPath engine compares
-// objects by their bytes.
-func Validate(set *Set, doc *resource.Doc, profiles []string) ([]profile.Issue, error) {
-	var tight bytes.Buffer
-	if err := json.Compact(&tight, doc.Raw()); err != nil {
-		return nil, err
-	}
-	small, err := resource.Parse(tight.Bytes(), resource.Limits{})
-	if err != nil {
-		return nil, err
-	}
-	return set.Validate(small, profiles), nil
-}

@@ -71,7 +71,7 @@ func (d *Desk) Validate(ctx context.Context, actor identity.Actor, doc *resource
 	if err != nil {
 		return nil, err
 	}
-	return judge.Validate(set, doc, asked)
+	return set.Validate(doc, asked), nil
 }
 
 // Claims refuses a resource that does not meet a profile that it claims. Each
