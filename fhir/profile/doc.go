@@ -5,8 +5,8 @@
 // asked for.
 //
 // Check compares a resource with its shape: structural validation (FHIR R4 2.1.0 and 2.6.2), as every written resource
-// has to pass it. Issues name elements and rules, never values, so that they can be shown and logged. Subset cuts a
-// resource for _summary and _elements. Profiles are the business of fhir/judge.
+// has to pass it. Issues name elements and rules, never values, so that they can be shown and logged. Profiles are the
+// business of fhir/judge.
 //
 // The package is pure: no clock, no input or output. Everything in it may be used from any number of goroutines.
 package profile
