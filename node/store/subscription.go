@@ -73,13 +73,14 @@ func (tx *Tx) ReplaceSubscription(s *Subscription, previous uint64) error {
 	return err
 }
 
-// Advance writes a subscription's progress and status, and its version and
-// time where the status is another. It reports false, and writes nothing, when
-// its owner has changed it since the epoch.
-func (tx *Tx) Advance(s *Subscription) (bool, error) {
+// Advance writes a subscription's progress and status, its version and its
+// time. It reports false, and writes nothing, when its owner has changed it since
+// the epoch, or somebody else has told it since it was as in before.
+func (tx *Tx) Advance(s *Subscription, before Progress) (bool, error) {
 	n, err := tx.exec("UPDATE subscription SET version = ?, status = ?, updated = ?, next = ?, until = ?, number = ?, failures = ?, due = ?, sent = ?, error = ? "+
-		"WHERE id = ? AND epoch = ?",
-		int64(s.Version), s.Status, s.Updated, int64(s.Next), int64(s.Until), int64(s.Number), int64(s.Failures), s.Due, s.Sent, s.Error, s.ID, int64(s.Epoch))
+		"WHERE id = ? AND epoch = ? AND next = ? AND until = ? AND number = ?",
+		int64(s.Version), s.Status, s.Updated, int64(s.Next), int64(s.Until), int64(s.Number), int64(s.Failures), s.Due, s.Sent, s.Error, s.ID, int64(s.Epoch),
+		int64(before.Next), int64(before.Until), int64(before.Number))
 	return n > 0, err
 }
 

@@ -29,11 +29,14 @@ func TestSubscriptions(t *testing.T) {
 	wantKind(t, try(t, s, func(tx *store.Tx) error { return tx.ReplaceSubscription(one, 1) }), fault.Precondition)
 	late.Next, late.Status = 99, "error"
 	update(t, s, func(tx *store.Tx) error {
-		if mine, err := tx.Advance(&late); mine || err != nil {
+		if mine, err := tx.Advance(&late, store.Progress{Next: 3, Until: 3}); mine || err != nil {
 			t.Errorf("an older epoch wrote: %v, %v", mine, err)
 		}
 		one.Version, one.Status, one.Progress = 3, "active", store.Progress{Next: 5, Until: 9, Number: 2, Failures: 1, Due: 4, Sent: 6, Error: "x"}
-		mine, err := tx.Advance(one)
+		if mine, err := tx.Advance(one, store.Progress{Next: 3, Until: 3, Number: 1}); mine || err != nil {
+			t.Errorf("who did not see what another wrote, wrote: %v, %v", mine, err)
+		}
+		mine, err := tx.Advance(one, store.Progress{Next: 3, Until: 3})
 		if !mine {
 			t.Error("the epoch's own progress was not written")
 		}

@@ -1,6 +1,7 @@
 package subscription_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -382,5 +383,45 @@ func TestManySlow(t *testing.T) {
 	}
 	for _, r := range receivers {
 		eventually(t, "everybody who answers is told", func() bool { return len(r.numbers()) == writes })
+	}
+}
+
+// TestTwoDispatchers: two processes that both believe to lead, as may be for
+// seconds after a failover, tell things twice at worst: no event is lost, and no
+// number is of two events.
+func TestTwoDispatchers(t *testing.T) {
+	h := found(t, nil)
+	doctor := h.doctor()
+	patient := h.patient(doctor)
+	r := receive(t)
+	other, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); h.Subscriptions.Run(other) }()
+	t.Cleanup(func() { cancel(); <-done })
+	id := h.subscribe(doctor, wish{url: r.server.URL}).ID
+	h.until(doctor, id, "active")
+	var want []string
+	for i := range 40 {
+		if i == 20 {
+			cancel() // the one that is left must not rely on what the other has changed
+		}
+		want = append(want, "Observation/"+h.create(doctor, "Observation", observation(patient, "4548-4", 1)).ID)
+	}
+	told := func() map[string]string {
+		events, focus := make(map[string]string), r.focus()
+		for i, n := range r.numbers()[:len(focus)] {
+			if was, twice := events[n]; twice && was != focus[i] {
+				t.Errorf("number %s is of %s and of %s", n, was, focus[i])
+			}
+			events[n] = focus[i]
+		}
+		return events
+	}
+	eventually(t, "all came", func() bool { return len(told()) >= len(want) })
+	events := told()
+	for i, n := range upTo(len(want)) {
+		if events[n] != want[i] {
+			t.Errorf("event %s is of %s, not of %s", n, events[n], want[i])
+		}
 	}
 }

@@ -16,10 +16,9 @@ type follower struct {
 	desk   *Desk
 	head   atomic.Uint64 // entries below it were offered
 	lines  map[string]*line
-	epochs map[string]uint64 // of the lines
-	looked time.Time         // when the table of subscriptions was last looked at
-	asked  time.Time         // when the store was last asked how long the log is
-	size   uint64            // of the log, as it said then
+	looked time.Time // when the table of subscriptions was last looked at
+	asked  time.Time // when the store was last asked how long the log is
+	size   uint64    // of the log, as it said then
 }
 
 const (
@@ -31,7 +30,7 @@ const (
 
 // Run tells subscriptions until ctx ends. One process of a hospital runs it.
 func (d *Desk) Run(ctx context.Context) {
-	f := &follower{desk: d, lines: make(map[string]*line), epochs: make(map[string]uint64)}
+	f := &follower{desk: d, lines: make(map[string]*line)}
 	defer f.close()
 	size := f.length(ctx)
 	f.head.Store(size - min(size, farthest))
@@ -61,45 +60,51 @@ func (f *follower) close() {
 	}
 }
 
-// sync starts a line for each subscription, anew for each that its owner
-// changed.
+// sync ends the line of each subscription that is gone or that its owner
+// changed, and starts one for each that has none.
 func (f *follower) sync(ctx context.Context) {
 	f.looked = time.Now()
-	var fresh []*store.Subscription
 	var epochs map[string]uint64
 	err := f.desk.store.View(ctx, func(v *store.View) (err error) {
-		if epochs, err = v.SubscriptionEpochs(); err != nil {
-			return err
+		epochs, err = v.SubscriptionEpochs()
+		return err
+	})
+	if err == nil {
+		f.end(epochs)
+		err = f.begin(ctx, epochs)
+	}
+	if err != nil && ctx.Err() == nil {
+		f.desk.log.LogAttrs(ctx, slog.LevelError, "the table of subscriptions cannot be read", slog.Any("cause", err))
+	}
+}
+
+func (f *follower) end(epochs map[string]uint64) {
+	for id, l := range f.lines {
+		if epochs[id] == l.epoch && !l.ended() {
+			continue
 		}
-		for id, epoch := range epochs {
-			if f.epochs[id] == epoch {
+		l.stop()
+		<-l.done
+		delete(f.lines, id)
+	}
+}
+
+func (f *follower) begin(ctx context.Context, epochs map[string]uint64) error {
+	return f.desk.store.View(ctx, func(v *store.View) error {
+		for id := range epochs {
+			if f.lines[id] != nil {
 				continue
 			}
 			s, err := v.Subscription(id)
 			if err != nil {
 				return err
 			}
-			fresh = append(fresh, s)
+			if s.Status != "" {
+				f.lines[id] = f.desk.newLine(ctx, s, &f.head)
+			}
 		}
 		return nil
 	})
-	if err != nil {
-		if ctx.Err() == nil {
-			f.desk.log.LogAttrs(ctx, slog.LevelError, "the table of subscriptions cannot be read", slog.Any("cause", err))
-		}
-		return
-	}
-	for id, l := range f.lines {
-		if epochs[id] != f.epochs[id] {
-			l.stop()
-			<-l.done
-			delete(f.lines, id)
-			delete(f.epochs, id)
-		}
-	}
-	for _, s := range fresh {
-		f.lines[s.ID], f.epochs[s.ID] = f.desk.newLine(ctx, s, &f.head), s.Epoch
-	}
 }
 
 // follow offers what is new in the log.

@@ -15,20 +15,21 @@ import (
 // line tells one subscription, in a goroutine of its own: an endpoint that is
 // slow or down holds up nobody else.
 type line struct {
-	desk *Desk
-	head *atomic.Uint64 // how far the follower has come
-	stop context.CancelFunc
-	done chan struct{}
-	wake chan struct{}
+	desk  *Desk
+	epoch uint64         // of the subscription that it tells
+	head  *atomic.Uint64 // how far the follower has come
+	stop  context.CancelFunc
+	done  chan struct{}
+	wake  chan struct{}
 
 	// Owned by the line's goroutine.
 	s      store.Subscription // as it is in the store, but for a position that only moved on
 	wish   *wish
-	batch  []event // numbered and not yet delivered; nil with s.Until > s.Next: to be read from the store
-	stored uint64  // s.Next as it is in the store
-	kept   time.Time
-	told   bool // something was delivered, and the position is not written yet
-	narrow bool // one at a time, to find what cannot be told
+	batch  []event        // numbered and not yet delivered; nil with s.Until > s.Next: to be read from the store
+	stored store.Progress // as it is in the store
+	kept   time.Time      // when it was written
+	told   bool           // something was delivered, and the position is not written yet
+	narrow bool           // one at a time, to find what cannot be told
 
 	// Shared with the follower.
 	mu       sync.Mutex
@@ -52,14 +53,15 @@ const (
 func (d *Desk) newLine(ctx context.Context, s *store.Subscription, head *atomic.Uint64) *line {
 	ctx, stop := context.WithCancel(ctx)
 	l := &line{
-		desk: d, head: head, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
-		s: *s, stored: s.Next, seen: s.Until, kept: time.Now(),
+		desk: d, epoch: s.Epoch, head: head, stop: stop, done: make(chan struct{}), wake: make(chan struct{}, 1),
+		s: *s, stored: s.Progress, seen: s.Until, kept: time.Now(),
 	}
 	go l.run(ctx)
 	return l
 }
 
 func (l *line) run(ctx context.Context) {
+	defer l.desk.nudge() // for another to begin, if it ended by itself
 	defer close(l.done)
 	defer l.stop()
 	timer := time.NewTimer(0)
@@ -80,9 +82,19 @@ func (l *line) run(ctx context.Context) {
 	}
 }
 
+// ended tells whether the line has ended.
+func (l *line) ended() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // rest writes a position that only moved on, before the line ends.
 func (l *line) rest(ctx context.Context) {
-	if l.s.Status == active && l.idle() && l.s.Next > l.stored {
+	if l.s.Status == active && l.idle() && l.s.Next > l.stored.Next {
 		l.commit(ctx, l.s, nil)
 	}
 }
@@ -164,7 +176,7 @@ func (l *line) tell(ctx context.Context, now time.Time) time.Duration {
 		return l.scan(ctx)
 	}
 	l.idle()
-	if lag := l.s.Next - l.stored; l.told || lag > keepLag || lag > 0 && now.Sub(l.kept) > keep {
+	if lag := l.s.Next - l.stored.Next; l.told || lag > keepLag || lag > 0 && now.Sub(l.kept) > keep {
 		if !l.commit(ctx, l.s, nil) {
 			return stall
 		}
@@ -189,12 +201,13 @@ func (l *line) idle() bool {
 }
 
 // commit makes next the state of the subscription, durably and together with
-// more. It reports false, and nothing has changed, when that cannot be written
-// or its owner has changed it meanwhile.
+// more. It reports false, and nothing has changed, when that cannot be written.
+// When its owner has changed it meanwhile, or another process has told it, the
+// line ends, and another begins with what is so.
 func (l *line) commit(ctx context.Context, next store.Subscription, more func(tx *store.Tx) error) bool {
 	var mine bool
 	err := l.desk.store.Update(ctx, func(tx *store.Tx) (err error) {
-		if mine, err = tx.Advance(&next); err != nil || !mine || more == nil {
+		if mine, err = tx.Advance(&next, l.stored); err != nil || !mine || more == nil {
 			return err
 		}
 		return more(tx)
@@ -206,10 +219,10 @@ func (l *line) commit(ctx context.Context, next store.Subscription, more func(tx
 		return false
 	}
 	if !mine {
-		l.stop() // another line takes over
+		l.stop()
 		return false
 	}
-	l.s, l.stored, l.kept, l.told = next, next.Next, time.Now(), false
+	l.s, l.stored, l.kept, l.told = next, next.Progress, time.Now(), false
 	return true
 }
 

@@ -48,6 +48,9 @@ func setUp(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer town.Close()
+	if err := allowHooks(town); err != nil {
+		return 1, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := town.Start(ctx); err != nil {
