@@ -18,6 +18,9 @@ type decoder struct {
 	at   int
 	bad  bool
 	seen []string
+
+	lists  [][]uint32 // where the groups of composites are put
+	places []uint32
 }
 
 // DecodeIndex reads what Encode wrote and refuses anything else. Subject, Updated and Facets are left to the caller.
@@ -135,26 +138,39 @@ func (d *decoder) floats() (lo, hi float64) {
 	return lo, hi
 }
 
+// parts reads the groups of a composite. All of an index share few arrays.
 func (d *decoder) parts() [][]uint32 {
 	n := d.number()
 	if n > maxParts || d.bad {
 		d.bad = true
 		return nil
 	}
-	parts := make([][]uint32, n)
-	for i := range parts {
-		count := d.number()
-		if count > uint64(len(d.raw)-d.at) { //nolint:gosec // not negative
-			d.bad = true
-			return nil
-		}
-		for range count {
-			at := d.number()
-			d.bad = d.bad || at > math.MaxUint32
-			parts[i] = append(parts[i], uint32(at)) //nolint:gosec // checked the line above
-		}
+	if cap(d.lists)-len(d.lists) < int(n) { //nolint:gosec // at most maxParts
+		d.lists = make([][]uint32, 0, 2*maxParts)
 	}
-	return parts
+	from := len(d.lists)
+	for range n {
+		d.lists = append(d.lists, d.list())
+	}
+	return d.lists[from:len(d.lists):len(d.lists)]
+}
+
+func (d *decoder) list() []uint32 {
+	n := d.number()
+	if d.bad || n > uint64(len(d.raw)-d.at) { //nolint:gosec // not negative
+		d.bad = true
+		return nil
+	}
+	if cap(d.places)-len(d.places) < int(n) { //nolint:gosec // at most the length of raw
+		d.places = make([]uint32, 0, max(int(n), 4*maxParts)) //nolint:gosec // as above
+	}
+	from := len(d.places)
+	for range n {
+		at := d.number()
+		d.bad = d.bad || at > math.MaxUint32
+		d.places = append(d.places, uint32(at)) //nolint:gosec // checked the line above
+	}
+	return d.places[from:len(d.places):len(d.places)]
 }
 
 const maxParts = 8 // components of a composite parameter; R4 has three at most
