@@ -38,7 +38,7 @@ func (s *Server) everything(ctx context.Context, c *rest.Call) (*rest.Answer, er
 		values.Set("cursor", page.Next)
 		next = at + "?" + values.Encode()
 	}
-	return &rest.Answer{Body: s.searchset(page, self, next), Receipts: page.Receipts}, nil
+	return &rest.Answer{Body: s.searchset(page, self, next, nil), Receipts: page.Receipts}, nil
 }
 
 func everythingOf(p rest.Parameters) (e record.Everything, err error) {

@@ -35,11 +35,14 @@ func (s *Server) searchByPost(ctx context.Context, c *rest.Call) (*rest.Answer, 
 	return s.searchFor(ctx, c, values)
 }
 
-// searchOptions are what the client may choose about how its search is read.
-func searchOptions(c *rest.Call) search.Options { return search.Options{Lenient: c.Form.Lenient} }
+// searchOptions are how a client's search is read: as it chooses, and by what
+// this server knows.
+func (s *Server) searchOptions(ctx context.Context, c *rest.Call) search.Options {
+	return search.Options{Lenient: c.Form.Lenient, Base: s.base(), Terms: s.Terms.For(ctx, c.Actor)}
+}
 
 func (s *Server) searchFor(ctx context.Context, c *rest.Call, values url.Values) (*rest.Answer, error) {
-	q, err := record.ParseSearch(c.Type, values, searchOptions(c))
+	q, err := record.ParseSearch(c.Type, values, s.searchOptions(ctx, c))
 	if err != nil {
 		return nil, err
 	}
@@ -47,17 +50,21 @@ func (s *Server) searchFor(ctx context.Context, c *rest.Call, values url.Values)
 	if err != nil {
 		return nil, err
 	}
+	for _, name := range q.Ignored {
+		values.Del(name) // the link says what was answered
+	}
 	at := s.base() + "/" + c.Type + "?"
 	self, next := at+values.Encode(), ""
 	if page.Next != "" {
 		values.Set("cursor", page.Next)
 		next = at + values.Encode()
 	}
-	return &rest.Answer{Body: s.searchset(page, self, next), Receipts: page.Receipts}, nil
+	return &rest.Answer{Body: s.searchset(page, self, next, q.Ignored), Receipts: page.Receipts}, nil
 }
 
-// searchset writes a Bundle whose entries are the stored bytes.
-func (s *Server) searchset(page record.Page, self, next string) []byte {
+// searchset writes a Bundle whose entries are the stored bytes, and last what was
+// ignored, if anything was.
+func (s *Server) searchset(page record.Page, self, next string, ignored []string) []byte {
 	out := make([]byte, 0, 512+size(page.Versions))
 	out = append(out, `{"resourceType":"Bundle","type":"searchset"`...)
 	if page.Total >= 0 {
@@ -71,7 +78,27 @@ func (s *Server) searchset(page record.Page, self, next string) []byte {
 		out = append(out, `,"search":{"mode":"`...)
 		out = append(append(out, v.Mode...), `"}}`...)
 	}
-	return append(out, closing(len(page.Versions))...)
+	entries := len(page.Versions)
+	if len(ignored) > 0 {
+		out = append(append(append(out, separator(entries)...), `{"resource":`...), passedOver(ignored)...)
+		out = append(out, `,"search":{"mode":"outcome"}}`...)
+		entries++
+	}
+	return append(out, closing(entries)...)
+}
+
+// passedOver is the OperationOutcome that says which parameters were not known
+// and ignored, as a lenient client asks (FHIR R4 3.1.1.3).
+func passedOver(names []string) []byte {
+	out := []byte(`{"resourceType":"OperationOutcome","issue":[`)
+	for i, name := range names {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(out, `{"severity":"warning","code":"not-supported","diagnostics":`...), quote("The search parameter "+name+" is not known and was ignored.")...)
+		out = append(out, '}')
+	}
+	return append(out, "]}"...)
 }
 
 // separator opens the list of entries or goes on with it; an empty list is

@@ -16,7 +16,7 @@ import (
 // it finds nothing is its own answer.
 func (s *Server) transaction(ctx context.Context, c *rest.Call, b record.Bundle) (*rest.Answer, error) {
 	for _, e := range b.Entries {
-		if err := s.askable(c, e); err != nil {
+		if err := s.askable(ctx, c, e); err != nil {
 			return nil, err
 		}
 	}
@@ -51,13 +51,13 @@ func written(e record.Entry, v record.Version) *rest.Answer {
 }
 
 // askable refuses an entry that reads what cannot be read.
-func (s *Server) askable(c *rest.Call, e record.Entry) error {
+func (s *Server) askable(ctx context.Context, c *rest.Call, e record.Entry) error {
 	if !e.Reads() {
 		return nil
 	}
 	call, found, err := s.callOf(c, e)
 	if err == nil && found.shape == "{type}" {
-		_, err = record.ParseSearch(call.Type, call.Query, searchOptions(call))
+		_, err = record.ParseSearch(call.Type, call.Query, s.searchOptions(ctx, call))
 	}
 	if err != nil {
 		return record.AtEntry(err, e)

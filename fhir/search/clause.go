@@ -260,7 +260,7 @@ func (w *clauseReader) addCodes(c *Clause, codes []Coding, err error) error {
 	case errors.As(err, &refused):
 		return &Error{Code: refused.Code, Param: c.Param, Text: refused.Text}
 	case err != nil:
-		return unsupported(c.Param, err.Error())
+		return fmt.Errorf("asking the terminology: %w", err)
 	case len(codes) > maxTerms:
 		return costly(c.Param, "This means more than %d codes. Ask for fewer.", maxTerms)
 	}

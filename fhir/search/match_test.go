@@ -16,7 +16,7 @@ type terms struct{}
 func (terms) Expand(url string) ([]Coding, error) {
 	set, err := term.FindSet(term.Builtin(), url)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	all, err := term.Expand(term.Builtin(), set, term.Ask{Count: -1})
 	return codingsOf(all.Codes), err
@@ -25,7 +25,7 @@ func (terms) Expand(url string) ([]Coding, error) {
 func (terms) Above(system, code string) ([]Coding, error) {
 	s, err := term.FindSystem(term.Builtin(), system)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	return codingsOf(s.Above(code)), nil
 }
@@ -33,9 +33,17 @@ func (terms) Above(system, code string) ([]Coding, error) {
 func (terms) Below(system, code string) ([]Coding, error) {
 	s, err := term.FindSystem(term.Builtin(), system)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	return codingsOf(s.Below(code)), nil
+}
+
+func refusal(err error) error {
+	var e *term.Error
+	if errors.As(err, &e) {
+		return &Error{Code: e.Code, Text: e.Text}
+	}
+	return err
 }
 
 func codingsOf(codes []term.Coding) (out []Coding) {
@@ -208,6 +216,19 @@ func TestTerminologyThatRefuses(t *testing.T) {
 		if _, err := ParseQuery("Observation", values, Options{Terms: terms{}}); !errors.As(err, &refusal) || refusal.Param != "code" || refusal.Text == "" {
 			t.Errorf("%s: %v", question, err)
 		}
+	}
+}
+
+type broken struct{ terms }
+
+var errBroken = errors.New("out of order")
+
+func (broken) Expand(string) ([]Coding, error) { return nil, errBroken }
+
+func TestTerminologyThatBreaks(t *testing.T) {
+	var refusal *Error
+	if _, err := ParseQuery("Observation", url.Values{"code:in": {"x"}}, Options{Terms: broken{}}); !errors.Is(err, errBroken) || errors.As(err, &refusal) {
+		t.Errorf("%v", err)
 	}
 }
 

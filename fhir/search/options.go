@@ -77,8 +77,8 @@ type Options struct {
 	Terms Terms // nil: modifiers that need a terminology are refused
 }
 
-// Terms is the terminology that :in, :not-in, :above and :below ask. What it fails with is shown to whoever asks; an
-// *Error keeps its Code.
+// Terms is the terminology that :in, :not-in, :above and :below ask. An *Error that it fails with gets the name of the
+// parameter; any other error is passed on.
 type Terms interface {
 	Expand(url string) ([]Coding, error)         // the codes of a value set
 	Above(system, code string) ([]Coding, error) // a code and what subsumes it

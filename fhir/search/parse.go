@@ -10,7 +10,8 @@ import (
 	"cairn/fhir/resource"
 )
 
-// ParseQuery reads the parameters of a search on one type. It refuses, always with an *Error, a type that is not in R4,
+// ParseQuery reads the parameters of a search on one type. It refuses, with an *Error unless Options.Terms fails with
+// another, a type that is not in R4,
 // a parameter or modifier that is not implemented (and lists those that are), values that do not have the form of
 // their kind, and more than the bounds. Parameters for the form of the answer (_format, _pretty) are the face's own and
 // to be taken out first.

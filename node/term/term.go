@@ -13,6 +13,7 @@ package term
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -88,17 +89,17 @@ func missing() error {
 func (s Source) Expand(reference string) ([]search.Coding, error) {
 	set, err := term.FindSet(s, reference)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	got, err := term.Expand(s, set, term.Ask{Count: -1})
-	return codings(got.Codes), err
+	return codings(got.Codes), refusal(err)
 }
 
 // Below lists a code and what is below it, for a search with :below.
 func (s Source) Below(system, code string) ([]search.Coding, error) {
 	found, err := term.FindSystem(s, system)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	return codings(found.Below(code)), nil
 }
@@ -107,9 +108,18 @@ func (s Source) Below(system, code string) ([]search.Coding, error) {
 func (s Source) Above(system, code string) ([]search.Coding, error) {
 	found, err := term.FindSystem(s, system)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	return codings(found.Above(code)), nil
+}
+
+// refusal turns what the terminology answers into what a search is refused with.
+func refusal(err error) error {
+	var e *term.Error
+	if errors.As(err, &e) {
+		return &search.Error{Code: e.Code, Text: e.Text}
+	}
+	return err
 }
 
 func codings(list []term.Coding) []search.Coding {
