@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"cairn/node/fault"
@@ -36,20 +37,31 @@ func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) 
 				WithHint("send Content-Type: " + types[0])
 		}
 	}
-	if r.Header.Get("Content-Encoding") != "" {
-		return nil, fault.New(fault.Unsupported, "content-encoding", "a compressed request body is not supported").
-			WithHint("send the body without Content-Encoding")
+	raw := http.MaxBytesReader(w, r.Body, limit)
+	var data []byte
+	var err error
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
+	case "", "identity":
+		data, err = io.ReadAll(raw)
+	case "gzip", "x-gzip":
+		data, err = unzip(raw, limit)
+	default:
+		return nil, fault.New(fault.Unsupported, "content-encoding", "the request body is compressed in a way that is not known here").
+			WithHint("send it with Content-Encoding: gzip, or without")
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return nil, fault.New(fault.TooLarge, "too-large", "the request body is larger than "+size(limit)).
-			WithHint("send it in several parts")
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		return nil, tooLarge(limit)
 	}
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, "body", "the request body broke off", err)
+	var known *fault.Error
+	if err != nil && !errors.As(err, &known) {
+		err = fault.Wrap(fault.Invalid, "body", "the request body broke off", err)
 	}
-	return data, nil
+	return data, err
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "too-large", "the request body is larger than "+size(limit)).WithHint("send it in several parts")
 }
 
 // MaxJSON is the largest JSON request body in bytes where nothing larger is

@@ -72,21 +72,22 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = refused
 	}
+	c := &rest.Call{
+		Method: r.Method, Path: strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/fhir"), "/"), Query: query, Header: r.Header, Form: form,
+		Media: rest.MediaOf(r.Header), Read: func() ([]byte, error) { return face.Body(w, r) },
+	}
 	var answer *rest.Answer
 	if err == nil {
-		answer, err = s.do(w, r, &rest.Call{
-			Method: r.Method, Path: strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/fhir"), "/"), Query: query, Header: r.Header, Form: form,
-			Media: rest.MediaOf(r.Header), Read: func() ([]byte, error) { return face.Body(w, r) },
-		})
+		answer, err = s.do(r, c)
 	}
 	if err != nil {
 		answer = rest.Refusal(err)
 	}
-	rest.Write(w, r, s.base(), form, answer)
+	rest.Write(w, r, s.base(), c.Form, answer)
 }
 
 // do finds the interaction of a request and has it done for who signed in.
-func (s *Server) do(_ http.ResponseWriter, r *http.Request, c *rest.Call) (*rest.Answer, error) {
+func (s *Server) do(r *http.Request, c *rest.Call) (*rest.Answer, error) {
 	found, err := s.find(c)
 	if err != nil {
 		r.Pattern = r.Method + " /fhir/"

@@ -49,7 +49,7 @@ func (s *Server) page(path string, query url.Values, cursor string) string {
 }
 
 // pastParams are the parameters of a history.
-var pastParams = []string{"_at", "_count", "_since", "cursor"}
+var pastParams = []string{"_at", "_count", "_elements", "_since", "_summary", "cursor"}
 
 func readPast(query url.Values) (p record.Past, err error) {
 	for name, values := range query {

@@ -27,8 +27,9 @@ func (s *Server) searchByPost(ctx context.Context, c *rest.Call) (*rest.Answer, 
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "invalid", "the form is not valid", err)
 	}
-	values.Del("_format")
-	values.Del("_pretty")
+	if err := c.Form.Take(values); err != nil {
+		return nil, err
+	}
 	for name, list := range c.Query { // both count (FHIR R4 3.1.0.6)
 		values[name] = append(values[name], list...)
 	}

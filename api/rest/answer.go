@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"cairn/api/face"
+	"cairn/fhir/resource"
+	"cairn/fhir/subset"
 	"cairn/node/evidence"
 	"cairn/node/fault"
 )
@@ -71,7 +73,10 @@ func Write(w http.ResponseWriter, r *http.Request, base string, f Form, a *Answe
 		face.Headers(w, a.fault)
 	}
 	a.Prefer(f.Return, Representation)
-	body, err := f.render(a)
+	body, err := f.Subset(a)
+	if err == nil {
+		body, err = f.render(a, body)
+	}
 	if err != nil {
 		a = Refusal(err)
 		face.Note(r, a.fault)
@@ -125,22 +130,36 @@ func (a *Answer) headers(h http.Header, base string) {
 	}
 }
 
-// Subset returns the body with what _summary and _elements leave of it.
-func (f Form) Subset(a *Answer) ([]byte, error) { return a.Body, nil }
-
-// render gives the body in the format that is wanted.
-func (f Form) render(a *Answer) ([]byte, error) {
-	if a.Body == nil || a.Media != "" {
+// Subset returns the body with what _summary and _elements leave of it. Of a
+// bundle that answers with several records, each is cut down on its own.
+func (f Form) Subset(a *Answer) ([]byte, error) {
+	choice := subset.Choice{Summary: f.Summary, Elements: f.Elements}
+	if choice.Whole() || a.Body == nil || a.Media != "" || a.fault != nil {
 		return a.Body, nil
+	}
+	doc, err := resource.Parse(a.Body, answerLimits)
+	if err != nil {
+		return nil, err
+	}
+	if doc.Type() == "Bundle" && a.Version == 0 {
+		return subset.InBundle(doc.Root(), choice), nil
+	}
+	return subset.Of(doc.Root(), choice), nil
+}
+
+// render gives a body in the format that is wanted.
+func (f Form) render(a *Answer, body []byte) ([]byte, error) {
+	if body == nil || a.Media != "" {
+		return body, nil
 	}
 	if f.format.encode != nil {
-		return f.format.encode(a.Body)
+		return f.format.encode(body)
 	}
 	if !f.Pretty {
-		return a.Body, nil
+		return body, nil
 	}
 	var out bytes.Buffer
-	if err := json.Indent(&out, a.Body, "", "  "); err != nil {
+	if err := json.Indent(&out, body, "", "  "); err != nil {
 		return nil, err
 	}
 	out.WriteByte('\n')

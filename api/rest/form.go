@@ -78,37 +78,58 @@ type Form struct {
 func FormOf(h http.Header, query url.Values) (Form, error) {
 	f := Form{format: &formats[0]}
 	f.prefer(h.Values("Prefer"))
-	f.Pretty = query.Get("_pretty") == "true"
-	named := query["_format"]
-	query.Del("_format")
-	query.Del("_pretty")
-	if err := f.subset(query); err != nil {
-		return f, err
+	if !query.Has("_format") {
+		found := accepted(h.Values("Accept"))
+		if found == nil {
+			return f, notSpoken()
+		}
+		f.format = found
 	}
-	found := accepted(h.Values("Accept"))
-	if len(named) > 0 {
-		found = formatOf(mediaOf(strings.ReplaceAll(named[0], " ", "+"))) // a plus in a URL is a space
+	return f, f.Take(query)
+}
+
+// Take reads the parameters that say how the answer is to look, of the query or
+// of a form that was posted, and takes _format and _pretty out.
+func (f *Form) Take(values url.Values) error {
+	if values.Get("_pretty") == "true" {
+		f.Pretty = true
 	}
-	if found == nil {
-		return f, fault.New(fault.Unsupported, "format", "none of the formats that are asked for is spoken here").
-			WithHint("send Accept: " + list(Formats()))
+	if values.Has("_format") {
+		found := formatOf(mediaOf(strings.ReplaceAll(values.Get("_format"), " ", "+"))) // a plus in a URL is a space
+		if found == nil {
+			return notSpoken()
+		}
+		f.format = found
 	}
-	f.format = found
-	return f, nil
+	values.Del("_format")
+	values.Del("_pretty")
+	return f.subset(values)
+}
+
+func notSpoken() error {
+	return fault.New(fault.Unsupported, codeFormat, "none of the formats that are asked for is spoken here").
+		WithHint("send Accept: " + list(Formats()))
 }
 
 // subset reads _summary and _elements (FHIR R4 3.1.1.5.8, 3.1.1.5.9).
 func (f *Form) subset(query url.Values) error {
-	switch f.Summary = query.Get("_summary"); f.Summary {
-	case "", "true", "text", "data", "count", "false":
+	switch text := query.Get("_summary"); text {
+	case "":
+	case "true", "text", "data", "count", "false":
+		f.Summary = text
 	default:
 		return fault.New(fault.Invalid, "value", "_summary is true, text, data, count or false")
 	}
-	if text := query.Get("_elements"); text != "" {
+	if text := strings.Join(query["_elements"], ","); text != "" {
 		f.Elements = strings.Split(text, ",")
+	}
+	if len(f.Elements) > maxElements {
+		return fault.New(fault.Invalid, "too-costly", "_elements names too many elements").WithHint("send at most 100, or leave it out")
 	}
 	return nil
 }
+
+const maxElements = 100
 
 // prefer reads the preferences of RFC 7240 that FHIR names; others are passed
 // over, as that says.

@@ -93,9 +93,6 @@ type finding struct {
 // may ask at all.
 func (f *finding) ask(actor identity.Actor, asked string) (gate.Ask, error) {
 	q := &f.queries[0]
-	if len(q.Elements) > 0 || !slices.Contains([]string{"", "false", "count"}, q.Summary) {
-		return gate.Ask{}, fault.New(fault.Unsupported, "not-supported", "records are sent as a whole: _summary and _elements are not supported")
-	}
 	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: q.Subject, Query: asked}
 	if len(f.queries) > 1 {
 		ask.Interaction = "search-system"
