@@ -15,7 +15,7 @@ func TestGzip(t *testing.T) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	io.WriteString(z, `{"resourceType":"Patient","name":[{"text":"`+strings.Repeat("name ", 1000)+`"}]}`) //nolint:errcheck // memory
-	z.Close()                                                                                           //nolint:errcheck // memory
+	z.Close()                                                                                             //nolint:errcheck // memory
 	a := ask(t, "POST", "Patient", packed.String(), "Content-Encoding: gzip", "Accept-Encoding: gzip")
 	if a.status != http.StatusCreated || a.header.Get("Content-Encoding") != "gzip" {
 		t.Fatalf("status %d, encoding %q", a.status, a.header.Get("Content-Encoding"))
