@@ -61,6 +61,8 @@ var interactions = []interaction{
 	{"PATCH", "{type}/{id}", "patch", onInstance, false, (*Server).patch},
 	{"DELETE", "{type}/{id}", "delete", onInstance, false, (*Server).delete},
 	{"GET", "{type}/{id}/_history/{version}", "vread", onVersion, false, (*Server).vread},
+	{"GET", "{type}/{id}/{within}", "", onInstance, false, (*Server).compartment},
+	{"GET", "", "search-system", onSystem, false, (*Server).searchSystem},
 }
 
 // target is what a request was found to ask for.

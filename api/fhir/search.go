@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"cairn/api/rest"
 	"cairn/fhir/search"
@@ -47,20 +48,27 @@ func (s *Server) searchFor(ctx context.Context, c *rest.Call, values url.Values)
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.Records.Search(ctx, c.Actor, q, c.Type+"?"+values.Encode())
+	return s.found(ctx, c, c.Type, []search.Query{q}, values)
+}
+
+// found searches and writes the page. path is what was asked, below the service
+// base.
+func (s *Server) found(ctx context.Context, c *rest.Call, path string, queries []search.Query, values url.Values) (*rest.Answer, error) {
+	page, err := s.Records.SearchMany(ctx, c.Actor, queries, path+"?"+values.Encode())
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range q.Ignored {
+	ignored := queries[0].Ignored
+	for _, name := range ignored {
 		values.Del(name) // the link says what was answered
 	}
-	at := s.base() + "/" + c.Type + "?"
-	self, next := at+values.Encode(), ""
+	at := strings.TrimSuffix(s.base()+"/"+path, "/")
+	self, next := withQuery(at, values), ""
 	if page.Next != "" {
 		values.Set("cursor", page.Next)
-		next = at + values.Encode()
+		next = withQuery(at, values)
 	}
-	return &rest.Answer{Body: s.searchset(page, self, next, q.Ignored), Receipts: page.Receipts}, nil
+	return &rest.Answer{Body: s.searchset(page, self, next, ignored), Receipts: page.Receipts}, nil
 }
 
 // searchset writes a Bundle whose entries are the stored bytes, and last what was
@@ -123,4 +131,11 @@ func size(versions []record.Version) (n int) {
 		n += len(v.Raw) + 200
 	}
 	return n
+}
+
+func withQuery(at string, values url.Values) string {
+	if len(values) == 0 {
+		return at
+	}
+	return at + "?" + values.Encode()
 }

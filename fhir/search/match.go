@@ -22,7 +22,7 @@ func (q Query) Match(x *Index) bool {
 			return false
 		}
 	}
-	return true
+	return q.Within.holds(x)
 }
 
 // Match reports whether a resource with this index meets the clause.

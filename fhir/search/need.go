@@ -23,7 +23,7 @@ func (q Query) Needs() []Need {
 	for i := range q.Clauses {
 		needs = append(needs, q.Clauses[i].needs(q.Type)...)
 	}
-	return needs
+	return append(needs, q.Within.need(q.Type)...)
 }
 
 // needs is what a clause needs; none if it can be met by records without a posting that says so.

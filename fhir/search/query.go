@@ -5,6 +5,7 @@ type Query struct {
 	Type      string
 	IDs       []string   // logical ids, any of which; empty: no condition
 	Subject   string     // the patient asked for by a single "patient" or "subject": Index.Subject must be it; "": no condition
+	Within    Within     // the compartment that it must be in
 	Clauses   []Clause   // all of which must hold
 	Chains    []Chain    // all of which must hold; to be resolved before anything is matched
 	Includes  []Include  // what is wanted beside the matches

@@ -26,7 +26,7 @@ type Everything struct {
 const everythingPage = 200
 
 // Everything finds all records about a patient, herself first, and includes what
-// they refer to and is about nobody: who acted, where, with what (FHIR R4
+// they refer to by a search parameter and is about nobody: who acted, where, with what (FHIR R4
 // 8.1.13). What her consent hides is not there.
 func (d *Desk) Everything(ctx context.Context, actor identity.Actor, id string, e Everything) (Page, error) {
 	queries, err := e.queries(id)

@@ -100,6 +100,11 @@ func (f *finding) ask(actor identity.Actor, asked string) (gate.Ask, error) {
 	if q.Type == "Patient" && q.Subject == "" && len(q.IDs) == 1 && len(f.queries) == 1 {
 		ask.Subject = q.IDs[0] // a search for one patient by id names her
 	}
+	if q.Within.Type == "Patient" {
+		of := q.Within.ID
+		ask.Subject = of
+		f.also = func(subject string, _ search.Facets) bool { return subject == of || subject == "" }
+	}
 	if actor.Kind() == identity.Patient {
 		ask.Subject = actor.Patient()
 		for i := range f.queries {

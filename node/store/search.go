@@ -99,7 +99,7 @@ func (s *searching) counting() bool {
 	if s.first.Cursor != "" || s.first.Total == "none" {
 		return s.first.CountOnly
 	}
-	return s.insists() || s.first.Subject != "" || len(s.first.IDs) > 0
+	return s.insists() || s.first.Subject != "" || s.first.Within.Type == "Patient" || len(s.first.IDs) > 0
 }
 
 // insists tells whether there is no answer without a count.

@@ -47,6 +47,9 @@ func run(dir string) error {
 		}
 	}
 	fmt.Printf("%d search parameters, %d rows in %d types\n", len(d.params), b.count(), len(b.rows))
+	if err := b.writeCompartments(dir); err != nil {
+		return err
+	}
 	return b.write(dir)
 }
 
