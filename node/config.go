@@ -33,6 +33,7 @@ type Config struct {
 	Keys      string `toml:"keys" comment:"where this hospital's private keys are kept"`
 	Listen    string `toml:"listen" comment:"address of the FHIR endpoint and the portal"`
 	URL       string `toml:"url" comment:"the same as others reach it, as it stands in the member book"`
+	Follow    bool   `toml:"follow,omitempty" comment:"follow the ledger without a vote, beside the node that has this hospital's; needs store"`
 	P2P       string `toml:"p2p" comment:"address for the other members' nodes"`
 	KMS       string `toml:"kms" comment:"key-encryption key: file:NAME in the keys directory, or a KMS URL"`
 	TLSCert   string `toml:"tls_cert,omitempty" comment:"PEM files for https; empty for http on this machine only"`
@@ -56,9 +57,10 @@ type Config struct {
 
 // PeerConfig is where another member's node is reached by this one's.
 type PeerConfig struct {
-	Member  string `toml:"member"`  // its id in the member book
-	ID      string `toml:"id"`      // hex address of its peer key
-	Address string `toml:"address"` // host:port
+	Member  string `toml:"member"`           // its id in the member book
+	ID      string `toml:"id"`               // hex address of its peer key
+	Address string `toml:"address"`          // host:port
+	Follow  bool   `toml:"follow,omitempty"` // it has no vote
 }
 
 // defaults are what holds for the keys that a file leaves out.
@@ -164,6 +166,7 @@ func (c Config) problems() []problem {
 	need("p2p", c.P2P, hostPort(c.P2P), "%q is not host:port", c.P2P)
 	add(c.P2P == "" || c.P2P != c.Listen, "p2p", "%q is what listen says already", c.P2P)
 	need("url", c.URL, rootURL(c.URL), "%q is not http(s)://host[:port]", c.URL)
+	add(!c.Follow || c.Store != "", "follow", "needs store: the database that this process shares with the others of this hospital")
 	if c.Store != "" {
 		err := store.CheckURL(c.Store)
 		add(err == nil, "store", "%s", storeText(err))
@@ -178,7 +181,7 @@ func (c Config) problems() []problem {
 	out = append(out, c.subscriptionProblems()...)
 	for i, p := range c.Peers {
 		key := fmt.Sprintf("peer %d: ", i+1)
-		need(key+"member", p.Member, member.ValidID(p.Member) && p.Member != c.Member, "%q is not the id of another member", p.Member)
+		need(key+"member", p.Member, member.ValidID(p.Member), "%q is not a member id", p.Member)
 		need(key+"id", p.ID, nodeID(p.ID), "%q is not 40 hexadecimal digits", p.ID)
 		need(key+"address", p.Address, hostPort(p.Address), "%q is not host:port", p.Address)
 	}

@@ -100,7 +100,7 @@ func (n *Node) openCellar(ctx context.Context) (err error) {
 	if err := n.Config.Belongs(n.Genesis); err != nil {
 		return err
 	}
-	if n.ring, err = keys.Open(ctx, n.Config.Keys, n.Config.KMS); err != nil {
+	if n.ring, err = n.Config.openKeys(ctx); err != nil {
 		return err
 	}
 	n.store, err = store.Open(filepath.Join(n.Config.Data, "store"), store.Options{ReserveBytes: n.Config.ReserveMB << 20, URL: n.Config.Store})
@@ -139,15 +139,15 @@ func (n *Node) claim(ctx context.Context) error {
 func (n *Node) openChain(context.Context) (err error) {
 	peers := make([]chain.Peer, len(n.Config.Peers))
 	for i, p := range n.Config.Peers {
-		peers[i] = chain.Peer{Member: p.Member, ID: p.ID, Addr: p.Address}
+		peers[i] = chain.Peer{Member: p.Member, ID: p.ID, Addr: p.Address, Follow: p.Follow}
 	}
 	atFirst := func(use member.Use) (member.Key, bool) { return founded(n.Genesis, n.Config.Member, use) }
-	if err := n.ownsKeys(atFirst, member.UseValidator); err != nil {
+	if err := n.ownsKeys(atFirst, member.UseValidator); err != nil { // a follower has none
 		return err
 	}
 	n.Chain, err = chain.Open(chain.Config{
 		Dir: filepath.Join(n.Config.Data, "ledger"), Listen: n.Config.P2P, Peers: peers, Genesis: n.Genesis, Member: n.Config.Member,
-		ValidatorKey: n.ring.Validator(), NodeKey: n.ring.Peer(), Logger: n.Log,
+		ValidatorKey: n.ring.Validator(), Follow: n.Config.Follow, NodeKey: n.ring.Peer(), Logger: n.Log,
 	})
 	if err != nil {
 		return err
@@ -243,11 +243,9 @@ func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return n.beat.Run(ctx) })
-	group.Go(func() error { n.Grants.Watch(ctx); return nil })
-	group.Go(func() error { n.Bulk.Run(ctx); return nil })
+	group.Go(func() error { return n.store.Lead(ctx, n.beat.Due, n.lead) })
+	group.Go(func() error { return n.keepUp(ctx) })
 	group.Go(func() error { n.Witness.Run(ctx, gatherEvery); return nil })
-	group.Go(func() error { n.Subscriptions.Run(ctx); return nil })
 	group.Go(func() error { return serve(ctx) })
 	group.Go(func() error {
 		select {
@@ -263,6 +261,33 @@ func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error
 		return nil
 	}
 	return err
+}
+
+// lead does what one process of a hospital does for all of them.
+func (n *Node) lead(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return n.beat.Run(ctx) })
+	group.Go(func() error { n.Grants.Watch(ctx); return nil })
+	group.Go(func() error { n.Bulk.Run(ctx); return nil })
+	group.Go(func() error { n.Subscriptions.Run(ctx); return nil })
+	return group.Wait()
+}
+
+// keepUp hashes what other processes of the hospital log, so that this one can
+// serve and prove it.
+func (n *Node) keepUp(ctx context.Context) error {
+	for n.store.Shared() {
+		changed := n.Chain.Changed()
+		if _, _, err := n.Evidence.Extend(ctx); err != nil && ctx.Err() == nil {
+			n.Log.LogAttrs(ctx, slog.LevelWarn, "the log could not be hashed yet", slog.Any("cause", err))
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
 }
 
 // Close closes whatever is open.
@@ -290,6 +315,7 @@ type Status struct {
 	SealedSize uint64 `json:"sealed_size"`
 	Calendar   uint64 `json:"calendar_size"`
 	UptimeMS   int64  `json:"uptime_ms"`
+	Seals      bool   `json:"seals"`           // whether this process is the one that seals
 	Doubt      string `json:"doubt,omitempty"` // why nothing is disclosed at this moment
 }
 
@@ -297,7 +323,7 @@ type Status struct {
 func (n *Node) Status() Status {
 	s := Status{
 		Member: n.Config.Member, Network: n.Genesis.Name, Height: n.Chain.Height(), BlockTime: n.Chain.BlockTime(),
-		LogSize: n.store.Size(), Calendar: n.Chain.CalendarSize(), UptimeMS: time.Since(n.started).Milliseconds(),
+		LogSize: n.Evidence.Size(), Seals: n.beat.Runs(), Calendar: n.Chain.CalendarSize(), UptimeMS: time.Since(n.started).Milliseconds(),
 	}
 	if sealed, ok := n.Chain.Sealed(n.Config.Member); ok {
 		s.SealedSize = sealed.Size

@@ -52,12 +52,12 @@ func TestConfigFaultsAreNamedWithTheirLines(t *testing.T) {
 		{"kinds, keys and values at once", "member = 3\nlisten = 'x'\nshoe = 1\nurl = 'http://a'\np2p = '127.0.0.1:1'\n", []string{
 			`line 1: member: must be a text ("..."), not a number`, `line 2: listen: "x" is not host:port`, "line 3: shoe: no such key",
 		}},
-		{"tables", whole + "[[client]]\nid = 'a'\nshoe = 1\n[[client]]\nid = 'a'\npublic_key = 'x'\nrights = ['everything']\n[[peer]]\nmember = 'north'\nid = 'zz'\naddress = 'x'\n", []string{
+		{"tables", whole + "[[client]]\nid = 'a'\nshoe = 1\n[[client]]\nid = 'a'\npublic_key = 'x'\nrights = ['everything']\n[[peer]]\nmember = 'North'\nid = 'zz'\naddress = 'x'\n", []string{
 			"line 5: client 1: public_key: is missing",
 			"line 7: client 1: shoe: no such key",
 			`line 9: client 2: id: "a" is the id of another client already`,
 			`line 11: client 2: rights: "everything" is not records, invite or operate`,
-			`line 13: peer 1: member: "north" is not the id of another member`,
+			`line 13: peer 1: member: "North" is not a member id`,
 			`line 14: peer 1: id: "zz" is not 40 hexadecimal digits`,
 			`line 15: peer 1: address: "x" is not host:port`,
 		}},

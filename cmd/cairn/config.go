@@ -35,13 +35,15 @@ in and paths as they are used.
   listen       host:port of the FHIR endpoint and the portal
   url          the same as others reach it: http(s)://host[:port]
   p2p          host:port for the other members' nodes
+  follow       true: follow the ledger without a vote, beside the process that has it
   kms          key-encryption key: file:NAME in keys, or a KMS URL (default file:kek.key)
   tls_cert     PEM files for https, needed when listen is not
   tls_key        an address of this machine only
   reserve_mb   stop writing when the disk has less than this free (default 256)
   log_level    debug, info, warn or error (default info)
 
-  [[peer]]     another member's node: member, id (40 hexadecimal digits), address (host:port)
+  [[peer]]     another member's node: member, id (40 hexadecimal digits), address (host:port),
+               follow (true: it has no vote)
   [[client]]   software that may sign in: id, name, public_key (PEM file),
                rights (records, invite, operate)
 
@@ -78,7 +80,11 @@ func readable(e *env, cfg node.Config) error {
 	if err := cfg.Belongs(g); err != nil {
 		return err
 	}
-	ring, err := keys.Open(e.ctx, cfg.Keys, cfg.KMS)
+	open := keys.Open
+	if cfg.Follow {
+		open = keys.OpenFollower
+	}
+	ring, err := open(e.ctx, cfg.Keys, cfg.KMS)
 	if err != nil {
 		return err
 	}

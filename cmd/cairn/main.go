@@ -12,6 +12,7 @@ func main() {
 type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Run a consortium of four hospitals on this machine."`
 	Init     initCommand     `cmd:"" help:"Found a consortium: directories, keys, configuration, genesis."`
+	Beside   besideCommand   `cmd:"" help:"Make a further process of a hospital whose records are in PostgreSQL."`
 	Serve    serveCommand    `cmd:"" help:"Run a hospital's node."`
 	Config   configCommand   `cmd:"" help:"Look at a configuration file."`
 	Verify   verifyCommand   `cmd:"" help:"Check a proof bundle, without any network."`

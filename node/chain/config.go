@@ -24,10 +24,11 @@ type Config struct {
 	Dir          string             // owned by this Chain alone; made if missing
 	Listen       string             // host:port on which the other members' nodes connect; nothing else is opened
 	Advertise    string             // host:port that they are told, when it differs from Listen
-	Peers        []Peer             // every other member's node; nobody else is let in
+	Peers        []Peer             // every other node, of this member too; nobody else is let in
 	Genesis      machine.Genesis    // the ledger
 	Member       string             // this hospital's id on it
 	ValidatorKey ed25519.PrivateKey // signs votes; nil for a member without voting power
+	Follow       bool               // without a vote, beside the node that has this member's; ValidatorKey is nil
 	NodeKey      ed25519.PrivateKey // names this node to its peers
 	Logger       *slog.Logger       // warnings and errors; nil for slog.Default
 	Standstill   time.Duration      // how long the height may stand while the others go on; 0 for 30 s
@@ -42,11 +43,12 @@ type Config struct {
 	plain  bool          // leave gossip to CometBFT alone, to measure what the courier saves
 }
 
-// Peer is the node of another member.
+// Peer is the node of another member, or another one of this.
 type Peer struct {
 	Member string // its id on the ledger, for its voting power
 	ID     string // NodeID of its node key
 	Addr   string // host:port
+	Follow bool   // it only follows: it carries blocks, and speaks for no voting power
 }
 
 const defaultStandstill = 30 * time.Second
@@ -84,10 +86,16 @@ func (c Config) validateMember() error {
 	if !found {
 		return fmt.Errorf("chain: member %q is not in the genesis", c.Member)
 	}
-	if len(c.ValidatorKey) == 0 {
+	if c.Follow && len(c.ValidatorKey) > 0 {
+		return errors.New("chain: a node that only follows must not have the validator key")
+	}
+	if len(c.ValidatorKey) == 0 && !c.Follow {
 		if self.Active && self.Power > 0 {
 			return fmt.Errorf("chain: member %q has voting power and needs its validator key", c.Member)
 		}
+		return nil
+	}
+	if c.Follow {
 		return nil
 	}
 	if len(c.ValidatorKey) != ed25519.PrivateKeySize {

@@ -133,12 +133,15 @@ func (c *Chain) tally(votes map[string]uint64, height int64) (t tally) {
 	for _, power := range votes {
 		t.total += power
 	}
-	t.connected = votes[c.cfg.Member]
-	t.heard = t.connected
-	counted := map[string]bool{c.cfg.Member: true} // a member with two nodes counts once
+	counted := make(map[string]bool) // a member with two nodes counts once
+	if !c.cfg.Follow {               // whoever only follows knows no more of its member's vote than of the others'
+		counted[c.cfg.Member] = true
+		t.connected = votes[c.cfg.Member]
+		t.heard = t.connected
+	}
 	for _, p := range c.cfg.Peers {
 		peer := c.node.Switch().Peers().Get(p2p.ID(p.ID))
-		if peer == nil || counted[p.Member] {
+		if peer == nil || p.Follow || counted[p.Member] {
 			continue
 		}
 		counted[p.Member] = true

@@ -75,6 +75,14 @@ func (b *Beat) Urgent() {
 	if !b.runs.Load() {
 		go b.knock()
 	}
+	b.Due()
+}
+
+// Runs reports whether this process seals.
+func (b *Beat) Runs() bool { return b.runs.Load() }
+
+// Due makes the next seal of this process due at once.
+func (b *Beat) Due() {
 	select {
 	case b.urgent <- struct{}{}:
 	default: // one is due already

@@ -8,6 +8,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -20,6 +21,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gocloud.dev/secrets"
 
@@ -88,9 +90,22 @@ func CreateClient(path string) error {
 // that this build knows. The caller closes the ring.
 func Open(ctx context.Context, dir, kms string) (*Ring, error) {
 	r := &Ring{}
-	for name, to := range map[string]*ed25519.PrivateKey{
-		fileSeal: &r.seal, fileCosign: &r.cosign, fileValidator: &r.validator, filePeer: &r.peer,
-	} {
+	key, err := readPEM[ed25519.PrivateKey](filepath.Join(dir, fileValidator))
+	if err != nil {
+		return nil, err
+	}
+	r.validator = key
+	return r.open(ctx, dir, kms)
+}
+
+// OpenFollower is Open for a process that only follows the ledger: it has no
+// consensus key, and does not read one that is there.
+func OpenFollower(ctx context.Context, dir, kms string) (*Ring, error) {
+	return (&Ring{}).open(ctx, dir, kms)
+}
+
+func (r *Ring) open(ctx context.Context, dir, kms string) (*Ring, error) {
+	for name, to := range map[string]*ed25519.PrivateKey{fileSeal: &r.seal, fileCosign: &r.cosign, filePeer: &r.peer} {
 		key, err := readPEM[ed25519.PrivateKey](filepath.Join(dir, name))
 		if err != nil {
 			return nil, err
@@ -122,7 +137,8 @@ func (r *Ring) Cosign() ed25519.PrivateKey { return r.cosign }
 // Client returns the ES384 key for assertions to other hospitals.
 func (r *Ring) Client() *ecdsa.PrivateKey { return r.client }
 
-// Validator returns the consensus key.
+// Validator returns the consensus key, nil if it is not here: in a process that
+// only follows the ledger.
 func (r *Ring) Validator() ed25519.PrivateKey { return r.validator }
 
 // Peer returns the key that names this node among its peers.
@@ -135,12 +151,15 @@ func (r *Ring) Public() ([]member.Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding the client key: %w", err)
 	}
-	return []member.Key{
+	all := []member.Key{
 		{Use: member.UseSeal, Public: public(r.seal)},
 		{Use: member.UseCosign, Public: public(r.cosign)},
 		{Use: member.UseClient, Public: client},
-		{Use: member.UseValidator, Public: public(r.validator)},
-	}, nil
+	}
+	if r.validator != nil {
+		all = append(all, member.Key{Use: member.UseValidator, Public: public(r.validator)})
+	}
+	return all, nil
 }
 
 func public(key ed25519.PrivateKey) []byte { return key.Public().(ed25519.PublicKey) }
@@ -248,4 +267,31 @@ func readPrivate(path string) ([]byte, error) {
 func bad(path string, cause error) error {
 	return fault.Wrap(fault.Broken, "key-damaged", "the key file "+path+" is damaged", cause).
 		WithHint("restore it from your key backup")
+}
+
+// CreateFollower makes the keys directory of a further process of a hospital:
+// the keys of the one that is there, without the one that votes, and a fresh one
+// that names the process among its peers. kms is that of Open.
+func CreateFollower(from, to, kms string) error {
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return fmt.Errorf("making the keys directory: %w", err)
+	}
+	names := []string{fileSeal, fileCosign, fileClient, fileOperator}
+	if name, isFile := strings.CutPrefix(kms, "file:"); (isFile || kms == "") && !filepath.IsAbs(name) {
+		names = append(names, cmp.Or(name, fileKEK))
+	}
+	for _, name := range names {
+		data, err := readPrivate(filepath.Join(from, name))
+		if err == nil {
+			err = writeNew(filepath.Join(to, name), data)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("making %s: %w", filePeer, err)
+	}
+	return writePEM(filepath.Join(to, filePeer), key)
 }
