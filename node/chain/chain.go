@@ -142,7 +142,7 @@ func (c *Chain) accompany(ctx context.Context) error {
 	for _, p := range c.cfg.Peers {
 		c.running.Go(func() { dial(ctx, c.node.Switch(), c.cfg, p) })
 	}
-	if c.cfg.plain || len(c.cfg.Peers) == 0 {
+	if c.cfg.plain || c.cfg.Follow || len(c.cfg.Peers) == 0 { // who only follows has no votes to carry
 		return nil
 	}
 	runner, err := courier.New(c.node, c.app.signer.Address())
