@@ -66,13 +66,13 @@ func (r *reader) element(e resource.Node, typ string) error {
 	}
 	first, rest, _ := strings.Cut(id, ".")
 	if first != typ && !strings.HasPrefix(first, typ+":") {
-		return errors.New("The element is not of the type that the profile constrains.")
+		return errors.New("the element is not of the type that the profile constrains")
 	}
 	at := r.root
 	for rest != "" {
 		var step string
 		if step, rest, _ = strings.Cut(rest, "."); step == "" {
-			return errors.New("The id of the element is not well formed.")
+			return errors.New("the id of the element is not well formed")
 		}
 		var err error
 		if at, err = at.child(step); err != nil {
@@ -96,7 +96,7 @@ func (r *rule) child(step string) (*rule, error) {
 	if shape != nil && shape.Element(name) == nil {
 		m, ok := shape.Member([]byte(name))
 		if !ok {
-			return nil, errors.New("The type has no such element.")
+			return nil, errors.New("the type has no such element")
 		}
 		name, slice = m.Element.Name, m.Type.Member // valueQuantity for value[x]:valueQuantity
 	}
@@ -160,7 +160,7 @@ func (r *rule) read(e resource.Node) error {
 	var err error
 	if n := e.Get("min"); n.Exists() {
 		if r.min, err = strconv.Atoi(string(n.Raw())); err != nil {
-			return errors.New("min is no whole number.")
+			return errors.New("min is no whole number")
 		}
 	}
 	switch most := textOf(e, "max"); most {
@@ -169,7 +169,7 @@ func (r *rule) read(e resource.Node) error {
 		r.max = profile.Unbounded
 	default:
 		if r.max, err = strconv.Atoi(most); err != nil {
-			return errors.New("max is neither a whole number nor *.")
+			return errors.New("max is neither a whole number nor *")
 		}
 	}
 	if n := e.Get("maxLength"); n.Exists() {

@@ -262,10 +262,10 @@ func compileCondition(text string) (c condition, err error) {
 		c.of, err = compileWay(of)
 		return c, err
 	}
-	of, value, ok := strings.Cut(text, "=")
+	of, value, _ := strings.Cut(text, "=")
 	c.compare = is
-	if of, ok = strings.CutSuffix(of, "!"); ok {
-		c.compare = differs
+	if element, ok := strings.CutSuffix(of, "!"); ok {
+		of, c.compare = element, differs
 	}
 	value = strings.TrimSpace(value)
 	if c.literal, c.quoted = literal(value); c.quoted {

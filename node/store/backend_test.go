@@ -77,10 +77,3 @@ func sqliteOnly(t testing.TB, why string) {
 		t.Skip("of SQLite only: " + why)
 	}
 }
-
-func postgresOnly(t testing.TB, why string) {
-	t.Helper()
-	if server == nil {
-		t.Skip("of PostgreSQL only: " + why)
-	}
-}
