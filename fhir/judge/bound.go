@@ -129,7 +129,7 @@ func (v *validator) coreValue(o value) {
 	}
 	for s := o.shape; s != nil; s = s.Base {
 		for _, r := range s.Rules {
-			if r.Key != "dom-6" || o.home == o.node { // a contained resource has no narrative of its own
+			if r.Key != "dom-6" || !o.contained { // a contained resource has no narrative of its own
 				v.invariant(o, r)
 			}
 		}

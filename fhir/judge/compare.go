@@ -197,11 +197,13 @@ func (v *validator) resolve(o value) value {
 	}
 	if literal[0] == '#' {
 		n := o.home
+		v.steps += n.Get("contained").Len()
 		if len(literal) > 1 {
 			n = profile.Contained(o.home, literal[1:])
 		}
 		return resourceValue(n, o.home)
 	}
+	v.steps += v.root.Get("entry").Len()
 	for entry := range v.root.Get("entry").Items() {
 		n := entry.Get("resource")
 		if full, _ := entry.Get("fullUrl").Content(); bytes.Equal(full, literal) || relative(n, literal, full) {

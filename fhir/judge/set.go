@@ -48,6 +48,7 @@ type Profile struct {
 	base     string // canonical URL of what it is based on
 	snapshot bool   // root says all, base need not be asked but for R4's own
 	root     *rule
+	size     int // rules below root
 }
 
 // Base is the canonical URL of what the profile constrains further, "" where its snapshot says it all.
@@ -134,6 +135,9 @@ type Invalid struct {
 
 func (e *Invalid) Error() string { return e.Expression + ": " + e.Text }
 
+// maxElements bounds the elements of a profile. The largest of the guides in use have less than two thousand.
+const maxElements = 10_000
+
 // Read compiles a StructureDefinition that constrains a type of R4 (FHIR R4 5.3). It fails with an *Invalid.
 func Read(doc *resource.Doc) (*Profile, error) {
 	root := doc.Root()
@@ -154,6 +158,9 @@ func Read(doc *resource.Doc) (*Profile, error) {
 		elements = root.Get("differential").Get("element")
 	}
 	r := reader{root: &rule{min: unset, max: unset, shape: shape}, byID: map[string]*rule{}}
+	if elements.Len() > maxElements {
+		return nil, &Invalid{"StructureDefinition.snapshot", fmt.Sprintf("The profile has more than %d elements.", maxElements)}
+	}
 	i := 0
 	for e := range elements.Items() {
 		if err := r.element(e, p.Type); err != nil {
@@ -161,7 +168,7 @@ func Read(doc *resource.Doc) (*Profile, error) {
 		}
 		i++
 	}
-	p.root = r.root
+	p.root, p.size = r.root, len(r.byID)
 	return p, r.link()
 }
 

@@ -74,6 +74,7 @@ func (v *validator) fits(item value, slice *rule, s *slicing) bool {
 	for _, d := range s.by {
 		says, fits := v.distinguished(item, slice, d)
 		for p := v.basis(); !says && p != nil; p = v.set.Find(p.Base()) {
+			v.steps += p.size
 			if below := p.root.sliceOf(slice.name, slice.slice); below != nil {
 				says, fits = v.distinguished(item, below, d)
 			}
@@ -118,6 +119,7 @@ func (v *validator) slicingBelow(r *rule) *slicing {
 		return &slicing{by: []discriminator{{"type", "$this"}}}
 	}
 	for p := v.basis(); p != nil; p = v.set.Find(p.Base()) {
+		v.steps += p.size
 		if s := p.root.slicingOf(r.name); s != nil {
 			return s
 		}

@@ -23,9 +23,9 @@ const (
 
 // Bounds of one validation. What goes beyond ends it with RuleTooMany.
 const (
-	maxEvaluations = 100_000   // invariants, those over much counted as several
-	maxSteps       = 2_000_000 // values compared with rules
-	maxInside      = 16        // profiles of profiles of one value
+	maxEvaluations = 100_000 // invariants, those over much counted as several
+	maxSteps       = 500_000 // values compared with rules
+	maxInside      = 16      // profiles of profiles of one value
 )
 
 // Validate is what is wrong with a resource: all that Check finds, R4's other invariants and bindings, and the rules of
@@ -147,6 +147,8 @@ type value struct {
 	shape *profile.Shape
 	home  resource.Node // the resource whose contained resources fragments in it name
 	in    resource.Node // the resource that it is part of, or that it is
+
+	contained bool // a resource inside another one
 }
 
 // at is where the value stands.
@@ -272,24 +274,14 @@ func (o value) values(name string) (out []value) {
 	if e == nil {
 		return nil
 	}
-	if kindOf(o.shape) == profile.Resource {
-		o.home = ownHome(o)
+	if kindOf(o.shape) == profile.Resource && !o.contained {
+		o.home = o.node
 	}
 	for k := range e.Types {
 		t := &e.Types[k]
 		out = o.appendValues(out, holder.Get(t.Member), companionOf(holder, t), t)
 	}
 	return out
-}
-
-// ownHome is the resource whose contained ones fragments in o name: o itself unless it is contained.
-func ownHome(o value) resource.Node {
-	for c := range o.home.Get("contained").Items() {
-		if c == o.node {
-			return o.home
-		}
-	}
-	return o.node
 }
 
 func companionOf(holder resource.Node, t *profile.Type) resource.Node {
@@ -315,7 +307,9 @@ func (o value) appendValues(out []value, node, note resource.Node, t *profile.Ty
 
 func (o value) part(node, note resource.Node, t *profile.Type) value {
 	if t.Shape == nil {
-		return resourceValue(node, o.home)
+		inside := resourceValue(node, o.home)
+		inside.contained = t.Member == "contained"
+		return inside
 	}
 	return value{node: node, note: note, code: t.Code, shape: t.Shape, home: o.home, in: o.in}
 }

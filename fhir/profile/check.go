@@ -25,6 +25,9 @@ type checker struct {
 	root   resource.Node
 	issues []Issue
 	full   bool
+
+	home resource.Node            // whose contained resources ids has
+	ids  map[string]resource.Node // where there are many
 }
 
 // seen is which elements of an object were met.

@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -145,4 +146,27 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestManyContained checks a resource with as many contained ones as fit, each referred to; comparing each with each
+// would take minutes.
+func TestManyContained(t *testing.T) {
+	const many = 14_000
+	var inside, to strings.Builder
+	for i := range many {
+		comma := ","
+		if i == 0 {
+			comma = ""
+		}
+		fmt.Fprintf(&inside, `%s{"resourceType":"Patient","id":"p%d"}`, comma, i)
+		fmt.Fprintf(&to, `%s{"url":"u","valueReference":{"reference":"#p%d"}}`, comma, i)
+	}
+	raw := `{"resourceType":"Basic","code":{"text":"a"},"contained":[` + inside.String() + `],"extension":[` + to.String() + `]}`
+	if issues := profile.Check(parse(t, raw)); issues != nil {
+		t.Error(issues[0])
+	}
+	raw = strings.Replace(raw, `"#p13999"`, `"#q"`, 1)
+	if have := tell(profile.Check(parse(t, raw))); have != "ref-1 Basic.extension[13999].valueReference.reference\ndom-3 Basic.contained[13999]\n" {
+		t.Error(have)
+	}
 }

@@ -19,7 +19,7 @@ func (c *checker) reference(n resource.Node, t *Type, home resource.Node) {
 		typ, _ = home.Get("resourceType").Content()
 	}
 	if len(content) > 1 && content[0] == '#' {
-		target := Contained(home, content[1:])
+		target := c.contents(home, content[1:])
 		if !target.Exists() {
 			c.found("not-found", "ref-1", "This reference names no contained resource.", n.Get("reference"))
 			return
@@ -54,6 +54,25 @@ func TargetType(reference []byte) []byte {
 		return nil
 	}
 	return typ
+}
+
+// few is how many contained resources are looked through one by one.
+const few = 8
+
+// contents is Contained, fast where there are many.
+func (c *checker) contents(home resource.Node, id []byte) resource.Node {
+	if home.Get("contained").Len() <= few {
+		return Contained(home, id)
+	}
+	if c.home != home {
+		c.home, c.ids = home, map[string]resource.Node{}
+		for r := range home.Get("contained").Items() {
+			if have, _ := r.Get("id").Content(); c.ids[string(have)] == (resource.Node{}) {
+				c.ids[string(have)] = r
+			}
+		}
+	}
+	return c.ids[string(id)]
 }
 
 // Contained is the contained resource with that id.
