@@ -23,10 +23,6 @@ func (h *hunt) resolve(q search.Query) (search.Query, error) {
 	return q, nil
 }
 
-// fewOuter is how many records a query may find without its chains for these
-// to be followed from there, and not from their far end.
-const fewOuter = 1000
-
 // reach returns what the first chain of a query leads to.
 func (h *hunt) reach(q search.Query) ([]string, error) {
 	c := q.Chains[0]
@@ -34,7 +30,7 @@ func (h *hunt) reach(q search.Query) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := targets{chain: c, typ: q.Type, found: map[string]bool{}}
+	t := targets{chain: c, typ: q.Type, found: map[string]bool{}, most: h.view.bounds.targets}
 	if few {
 		t.within = reachable(c, outer)
 	}
@@ -47,25 +43,26 @@ func (h *hunt) reach(q search.Query) ([]string, error) {
 		if err := h.find(of, 0, math.MaxInt, t.take); err != nil {
 			return nil, err
 		}
-		if len(t.found) > maxTargets {
+		if len(t.found) > h.view.bounds.targets {
 			return nil, tooCostly()
 		}
 	}
 	return slices.Sorted(maps.Keys(t.found)), nil
 }
 
-// outer returns what a query finds without its chains, if that is few.
+// outer returns what a query finds without its chains, if that is so little that
+// these are to be followed from there and not from their far end.
 func (h *hunt) outer(q search.Query) (hits []Hit, few bool, err error) {
 	q.Chains = nil
 	p := newPlanner(h.view, &q, 0, math.MaxInt)
-	best, err := p.fewest(fewOuter)
-	if err != nil || q.Subject == "" && best.count >= fewOuter {
+	best, err := p.fewest(h.view.bounds.outer)
+	if err != nil || q.Subject == "" && best.count >= h.view.bounds.outer {
 		return nil, false, err
 	}
 	few = true
 	err = h.find(q, 0, math.MaxInt, func(hit *Hit) bool {
 		hits = append(hits, *hit)
-		few = len(hits) <= fewOuter
+		few = len(hits) <= h.view.bounds.outer
 		return few
 	})
 	return hits, few, err
@@ -93,6 +90,7 @@ type targets struct {
 	typ    string          // of the records that have the chain
 	within map[string]bool // what it may lead to; nil: anything
 	found  map[string]bool
+	most   int
 }
 
 // narrow keeps a query at the far end of a chain to what some records can reach.
@@ -129,7 +127,7 @@ func (t *targets) take(h *Hit) bool {
 			}
 		}
 	}
-	return len(t.found) <= maxTargets
+	return len(t.found) <= t.most
 }
 
 func (t *targets) add(name string) {

@@ -131,7 +131,7 @@ func (v *View) strayIn(table *tableOfTraces) error {
 			t, place := table.read(r)
 			rows, table.from = append(rows, t), place
 			return nil
-		}, append(table.from[:len(table.from):len(table.from)], int64(chunk))...)
+		}, append(table.from[:len(table.from):len(table.from)], int64(v.bounds.chunk))...)
 		if err != nil || len(rows) == 0 {
 			return cmp.Or(v.ctx.Err(), err)
 		}

@@ -28,12 +28,14 @@ type place struct {
 // records, and numbers that count records which its reader may not see, so it is
 // encrypted under a key of this database, bound to the question that it
 // belongs to.
-type cursors struct{ aead cipher.AEAD }
+type cursors struct {
+	aead cipher.AEAD
+	now  func() time.Time
+}
 
 const (
 	cursorKey  = "store.cursor-key"
 	cursorLife = 24 * time.Hour
-	maxCursor  = 512 // bytes of text
 )
 
 // loadCursors reads the key from the database, or makes it.
@@ -56,12 +58,12 @@ func loadCursors(c *conn) (*cursors, error) {
 	if err != nil {
 		return nil, corrupt(fmt.Errorf("the key of cursors: %w", err))
 	}
-	return &cursors{aead}, nil
+	return &cursors{aead, time.Now}, nil
 }
 
 // seal makes the cursor of a place. question says what was asked.
 func (k *cursors) seal(question []byte, p place) string {
-	b := binary.AppendVarint(nil, time.Now().Unix())
+	b := binary.AppendVarint(nil, k.now().Unix())
 	b = binary.AppendUvarint(b, uint64(p.part)) //nolint:gosec // an index
 	b = binary.AppendVarint(b, p.rid)
 	b = binary.AppendVarint(b, int64(p.total))
@@ -98,7 +100,7 @@ func (k *cursors) open(question []byte, text string) (place, error) {
 	if r.bad {
 		return place{}, badCursor()
 	}
-	if time.Since(made) > cursorLife {
+	if k.now().Sub(made) > cursorLife {
 		return place{}, fault.New(fault.Invalid, "store.cursor-old", "This link to the next page is more than a day old.").
 			WithHint("Start the search again from its first page.")
 	}

@@ -26,7 +26,7 @@ func (v *View) Each(types []string, subject string, after int64, limit int, allo
 			(allow == nil || allow(h.Subject, h.Facets))
 	}
 	var hits []Hit
-	for looks := 0; looks < maxLooks/10; looks += chunk {
+	for looks := 0; looks < v.bounds.looks/10; looks += v.bounds.chunk {
 		if err := v.ctx.Err(); err != nil {
 			return nil, 0, fault.As(err)
 		}
@@ -42,7 +42,7 @@ func (v *View) Each(types []string, subject string, after int64, limit int, allo
 				return hits, after, nil
 			}
 		}
-		if len(some) < chunk {
+		if len(some) < v.bounds.chunk {
 			return hits, 0, nil
 		}
 	}
@@ -54,6 +54,6 @@ func (v *View) after(rid, end int64) (hits []Hit, err error) {
 		h, err := scanHit(r)
 		hits = append(hits, h)
 		return err
-	}, rid, end, int64(chunk))
+	}, rid, end, int64(v.bounds.chunk))
 	return hits, err
 }

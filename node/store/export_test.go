@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"time"
 )
 
 // InOrder compares records of different subjects as searches do.
@@ -38,3 +39,17 @@ func RemoveEntry(s *Store, index int64) error {
 		return err
 	})
 }
+
+// Tight makes a store choose plans, chunks and bounds on few records as it
+// would on many.
+func Tight(s *Store) {
+	s.bounds.few, s.bounds.many, s.bounds.all, s.bounds.outer, s.bounds.chunk = 2, 6, 12, 3, 5
+}
+
+// Least sets the bounds of what a search may cost.
+func Least(s *Store, looks, targets, included int) {
+	s.bounds.looks, s.bounds.targets, s.bounds.included = looks, targets, included
+}
+
+// Later lets time pass for the cursors of a store.
+func Later(s *Store, d time.Duration) { s.cursors.now = func() time.Time { return time.Now().Add(d) } }

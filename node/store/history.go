@@ -53,7 +53,7 @@ func (v *View) History(p Past, allow func(head Hit, version *Version) bool) (Pas
 			return PastPage{}, err
 		}
 	}
-	w := &past{view: v, Past: p, before: at.rid, size: size + 1, count: p.ID != "" && p.Cursor == "", allow: allow, looks: maxLooks}
+	w := &past{view: v, Past: p, before: at.rid, size: size + 1, count: p.ID != "" && p.Cursor == "", allow: allow, looks: v.bounds.looks}
 	if err := w.run(); err != nil {
 		return PastPage{}, err
 	}

@@ -2,15 +2,15 @@ package store
 
 import (
 	"cmp"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"cairn/fhir/search"
+	"cairn/fhir/search/param"
 	"cairn/node/fault"
 )
-
-// maxIncluded is how many records a page has beside its matches at most.
-const maxIncluded = 1000
 
 // Includes returns the records that q.Includes asks for beside the hits of a
 // page, each once and none that is a hit. What allow hides is not included, and
@@ -96,10 +96,14 @@ func (n *including) one(typ, id string) error {
 	return n.add(&h)
 }
 
+func tooMuchIncluded() error {
+	return fault.New(fault.Invalid, codeTooCostly, "This page would include too many records.").
+		WithHint("Ask for smaller pages with _count, or include less.")
+}
+
 func (n *including) add(h *Hit) error {
-	if len(n.found) == maxIncluded {
-		return fault.New(fault.Invalid, codeTooCostly, "This page would include too many records.").
-			WithHint("Ask for smaller pages with _count, or include less.")
+	if len(n.found) == n.view.bounds.included {
+		return tooMuchIncluded()
 	}
 	n.seen[h.name()] = true
 	n.found = append(n.found, *h)
@@ -109,18 +113,25 @@ func (n *including) add(h *Hit) error {
 // back adds the records that refer to some.
 func (n *including) back(rule search.Include, to []Hit) error {
 	var names []string
+	types := map[string]bool{}
 	for i := range to {
 		if rule.Target == "" || rule.Target == to[i].Type {
-			names = append(names, to[i].name())
+			names, types[to[i].Type] = append(names, to[i].name()), true
 		}
 	}
 	if len(names) == 0 {
 		return nil
 	}
-	for _, param := range referring(rule) {
-		q := search.Query{Type: rule.Type, Chains: []search.Chain{{Param: param}}}.Resolve(0, names)
+	ways, err := n.ways(rule, types)
+	if err != nil {
+		return err
+	}
+	if len(ways) > 1 && len(ways)*len(names) > n.view.bounds.probes {
+		return tooMuchIncluded()
+	}
+	for _, way := range ways {
 		var failed error
-		err := n.find(q, 0, math.MaxInt, func(h *Hit) bool {
+		err := n.find(way.Resolve(0, names), 0, math.MaxInt, func(h *Hit) bool {
 			if !n.seen[h.name()] {
 				failed = n.add(h)
 			}
@@ -133,15 +144,39 @@ func (n *including) back(rule search.Include, to []Hit) error {
 	return nil
 }
 
-// referring is the parameters of a reverse include.
-func referring(rule search.Include) (params []string) {
-	if rule.Param != "*" {
-		return []string{rule.Param}
+// ways is the types, each with a parameter, by which a rule goes back to records
+// of some types.
+func (n *including) ways(rule search.Include, to map[string]bool) ([]search.Query, error) {
+	way := func(typ, name string) search.Query {
+		return search.Query{Type: typ, Chains: []search.Chain{{Param: name}}}
 	}
-	for _, p := range search.Params(rule.Type) {
-		if p.Type == search.ByReference {
-			params = append(params, p.Name)
+	if rule.Param != "*" {
+		return []search.Query{way(rule.Type, rule.Param)}, nil
+	}
+	types, err := []string{rule.Type}, error(nil)
+	if rule.Type == "*" {
+		if types, err = n.view.types(); err != nil {
+			return nil, err
 		}
 	}
-	return params
+	var ways []search.Query
+	for _, typ := range types {
+		for _, p := range param.Of(typ) {
+			if p.Kind == param.Reference && !p.Canonical && slices.ContainsFunc(slices.Collect(maps.Keys(to)), p.CanTarget) {
+				ways = append(ways, way(typ, p.Name))
+			}
+		}
+	}
+	return ways, nil
+}
+
+// types returns the types of which there are records.
+func (v *View) types() (all []string, err error) {
+	for last := ""; ; {
+		found, err := v.c.one("SELECT type FROM record WHERE type > ? ORDER BY type LIMIT 1", func(r row) error { last = r.text(0); return nil }, last)
+		if err != nil || !found {
+			return all, err
+		}
+		all = append(all, last)
+	}
 }

@@ -8,14 +8,10 @@ import (
 	"cairn/fhir/search"
 )
 
-// Where a search begins is chosen by counting, each time: how many records meet
-// each of the query's needs, up to a bound.
 const (
-	fewRecords  = 64     // so few that nothing fewer is looked for
-	manyRecords = 4096   // what is counted up to when a page is wanted
-	allRecords  = 65_536 // and when all that is found must be looked at
-	maxFilters  = 3      // needs that candidates are held against before their rows are read
-	maxChoices  = 16     // alternatives of such a need
+	maxFilters = 3  // needs that candidates are held against before their rows are read
+	maxChoices = 16 // alternatives of such a need
+	idsAtOnce  = 64
 )
 
 // run is a stretch of the table posting: the rids under a key, above after and
@@ -102,13 +98,13 @@ func (p *planner) lead() (*option, error) {
 	if len(p.options) == 1 && (p.options[0].streams() || len(p.options[0].need.IDs) > 0) {
 		return &p.options[0], nil
 	}
-	best, err := p.fewest(fewRecords)
-	if err != nil || best.count < fewRecords {
+	best, err := p.fewest(p.view.bounds.few)
+	if err != nil || best.count < p.view.bounds.few {
 		return best, err
 	}
-	bound := manyRecords
+	bound := p.view.bounds.many
 	if p.wants == math.MaxInt {
-		bound = allRecords
+		bound = p.view.bounds.all
 	}
 	if best, err = p.fewest(bound); err != nil || best.count < bound {
 		return best, err
@@ -132,7 +128,7 @@ func (p *planner) fewest(bound int) (*option, error) {
 	}
 	for i := range p.options {
 		o := &p.options[i]
-		if p.q.Subject != "" && !o.streams() && best.count < manyRecords {
+		if p.q.Subject != "" && !o.streams() && best.count < p.view.bounds.many {
 			continue // gathered among all patients
 		}
 		if err := p.count(o, min(bound, best.count)); err != nil {
@@ -235,7 +231,7 @@ func following(prefix string) []byte {
 }
 
 // gather returns all rids that meet a need, in order, each once. They have been
-// counted: they are not more than allRecords.
+// counted: they are not more than bounds.all.
 func (p *planner) gather(n *search.Need) ([]int64, error) {
 	var rids []int64
 	keep := func(r row) error {
@@ -244,8 +240,8 @@ func (p *planner) gather(n *search.Need) ([]int64, error) {
 		}
 		return nil
 	}
-	for part := range slices.Chunk(n.IDs, chunk/4) {
-		in, args := choices(part, chunk/4)
+	for part := range slices.Chunk(n.IDs, idsAtOnce) {
+		in, args := choices(part, idsAtOnce)
 		if err := p.view.c.ask("SELECT rid FROM record WHERE type = ? AND id IN "+in, keep, append([]any{p.q.Type}, args...)...); err != nil {
 			return nil, err
 		}

@@ -8,13 +8,10 @@ import (
 	"cairn/node/fault"
 )
 
-// Bounds of one search, with all its chains.
+// Records on a page.
 const (
 	defaultPage = 50
 	maxPage     = 1000
-	maxLooks    = 100_000 // candidates that it looks at
-	maxTargets  = 10_000  // records that a chain leads through
-	chunk       = 256     // rows that are read at once
 )
 
 // Allow tells whether a record about the subject with these facets may be
@@ -168,7 +165,7 @@ type hunt struct {
 	looks int // candidates that may still be looked at
 }
 
-func newHunt(v *View, allow Allow) *hunt { return &hunt{view: v, allow: allow, looks: maxLooks} }
+func newHunt(v *View, allow Allow) *hunt { return &hunt{view: v, allow: allow, looks: v.bounds.looks} }
 
 // find calls take with every record that a query finds, in the order of rid and
 // after one, until take says that it is enough. want is how many that may be.
@@ -192,6 +189,7 @@ type source interface {
 
 // judge calls take with those candidates of a source that a query finds.
 func (h *hunt) judge(q *search.Query, from source, want int, take func(*Hit) bool) error {
+	chunk := h.view.bounds.chunk
 	for n := min(want, chunk); ; n = min(2*n, chunk) {
 		if err := h.view.ctx.Err(); err != nil {
 			return fault.As(err)

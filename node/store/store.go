@@ -66,6 +66,7 @@ type Store struct {
 	readers *pool
 	leader  func() (*conn, error) // a connection that tells who leads
 	cursors *cursors
+	bounds  bounds
 	closing chan struct{}
 	once    sync.Once
 	err     error
@@ -82,7 +83,7 @@ type Store struct {
 // (store.corrupt) when the file is not a sound database.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
-	s := &Store{closing: make(chan struct{})}
+	s := &Store{bounds: normal, closing: make(chan struct{})}
 	if err := s.open(dir, o); err != nil {
 		_ = s.disconnect() // the first error is the one to tell
 		return nil, err
@@ -246,7 +247,7 @@ func (s *Store) View(ctx context.Context, f func(v *View) error) error {
 		return err
 	}
 	defer func() { _ = c.rollback() }() // it wrote nothing
-	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: epoch})
+	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: epoch, bounds: &s.bounds})
 }
 
 // View reads. Its methods answer with fault.NotFound where one thing is asked
@@ -256,6 +257,7 @@ type View struct {
 	ctx     context.Context
 	cursors *cursors
 	epoch   uint64
+	bounds  *bounds
 }
 
 // Tx reads and writes within one Update.

@@ -21,7 +21,7 @@ func (s *searching) byTime(t *top) (bool, error) {
 	if q.Subject != "" {
 		return false, nil
 	}
-	if best, err := p.fewest(manyRecords); err != nil || best.count < manyRecords {
+	if best, err := p.fewest(s.view.bounds.many); err != nil || best.count < s.view.bounds.many {
 		return false, err
 	}
 	w := &walk{view: s.view, typ: q.Type, descending: rules[0].Descending, rid: math.MaxInt64, updated: math.MaxInt64}

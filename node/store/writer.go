@@ -301,7 +301,7 @@ func (tx *Tx) must(otherwise error, sql string, args ...any) error {
 }
 
 func (w *writer) call(f func(*Tx) error) (err error) {
-	tx := &Tx{View: View{c: w.c, ctx: context.Background(), cursors: w.cursors, epoch: w.epoch}, w: w}
+	tx := &Tx{View: View{c: w.c, ctx: context.Background(), cursors: w.cursors, epoch: w.epoch, bounds: &normal}, w: w}
 	defer func() {
 		tx.c, tx.w = nil, nil
 		if p := recover(); p != nil {
