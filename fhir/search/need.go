@@ -5,22 +5,7 @@ import (
 	"slices"
 
 	"cairn/fhir/resource"
-	"cairn/fhir/search/index"
 )
-
-// Need is a necessary condition: a record that a query finds meets at least one alternative of each of its needs. A
-// need without alternatives is met by no record.
-type Need struct {
-	IDs      []string // the record has one of these ids
-	Subjects []string // the record is about one of these patients
-	Keys     []int64  // one of these is among the record's Keys
-	Words    []Word   // one of the record's Words has the Key and begins with Value
-	Ranges   []Range  // one of the record's Spans has the Key and overlaps the range
-	Updated  *Range   // the record was stored in the range
-}
-
-// Range is a range [Lo, Hi) in which something is looked for.
-type Range struct{ Key, Lo, Hi int64 }
 
 // Needs is what every record that the query finds must meet. A store may use any of them, or several, to find
 // candidates for Match; without any it has to look at all records of the type.
@@ -59,7 +44,7 @@ func (c *Clause) needs(typ string) []Need {
 	}
 	switch c.Kind {
 	case ByURI:
-		return list(keys(typ, c.Param, c.URIs, func(v string) (string, bool) { return index.Unversioned(v), true }))
+		return list(keys(typ, c.Param, c.URIs, func(v string) (string, bool) { return unversioned(v), true }))
 	case ByReference:
 		return []Need{c.referenceNeed(typ)}
 	case ByDate:
@@ -113,7 +98,9 @@ func keys[V any](typ, param string, values []V, value func(V) (string, bool)) (n
 
 // add adds the keys of a value: under the parameter, or under those whose postings are enough for it.
 func (n *Need) add(typ, param, value string) {
-	n.Keys = append(n.Keys, index.Keys(typ, param, value)...)
+	for _, under := range coverOf(typ, param) {
+		n.Keys = append(n.Keys, hash(typ, under, value))
+	}
 }
 
 func (c *Clause) reachedNeed(typ string) Need {
@@ -140,7 +127,7 @@ func (c *Clause) referenceNeed(typ string) (n Need) {
 }
 
 func (n *Need) reference(typ, param, target string) {
-	n.add(typ, param, index.Destination(target))
+	n.add(typ, param, place(target))
 	if to, id, local, ok := resource.Target(target); ok && local && to == "Patient" {
 		n.Subjects = append(n.Subjects, id)
 	}
@@ -149,12 +136,12 @@ func (n *Need) reference(typ, param, target string) {
 func (c *Clause) wordNeed(typ string) []Need {
 	var n Need
 	for _, s := range c.Texts {
-		folded := index.Fold(s)
+		folded := Fold(s)
 		if folded == "" {
 			return nil
 		}
-		for _, key := range index.Keys(typ, c.Param, "") {
-			n.Words = append(n.Words, Word{Key: key, Value: index.Cut(folded)})
+		for _, under := range coverOf(typ, c.Param) {
+			n.Words = append(n.Words, Word{hash(typ, under, ""), cut(folded)})
 		}
 	}
 	return []Need{n}
@@ -167,8 +154,8 @@ func ranges[V any](typ, param string, values []V, within func(V) (r Range, what 
 		if !ok {
 			return Need{}, false
 		}
-		for _, key := range index.Keys(typ, param, what) {
-			r.Key = key
+		for _, under := range coverOf(typ, param) {
+			r.Key = hash(typ, under, what)
 			n.Ranges = append(n.Ranges, r)
 		}
 	}
@@ -208,12 +195,12 @@ func (v DateValue) need() (r Range, what string, ok bool) {
 
 // need is a little wider than the value says: conversion rounds.
 func (v NumberValue) need() (r Range, what string, ok bool) {
-	r.Lo, r.Hi = index.Ordered(v.Lo)-1, index.After(index.After(index.Ordered(v.Hi)))
-	switch at := index.Ordered(v.Value); v.Prefix {
+	r.Lo, r.Hi = Ordered(v.Lo)-1, after(after(Ordered(v.Hi)))
+	switch at := Ordered(v.Value); v.Prefix {
 	case Greater, GreaterOrEqual, StartsAfter:
 		r.Lo, r.Hi = at-1, math.MaxInt64
 	case Less, LessOrEqual, EndsBefore:
-		r.Lo, r.Hi = math.MinInt64, index.After(index.After(at))
+		r.Lo, r.Hi = math.MinInt64, after(after(at))
 	}
 	return r, "", v.Prefix != NotEqual
 }

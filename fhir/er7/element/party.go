@@ -69,10 +69,7 @@ func (x *Reader) EntityOf(id, namespace, universal, scheme er7.Value, kind strin
 		o["assigner"] = Object{"display": name}
 	}
 	o.Put("type", Coded(TermTable+"0203", kind, ""))
-	if system == "" {
-		system = x.Sender.Name + "/" + name
-	}
-	return o, system + "|" + value
+	return o, x.owner(system, name) + "|" + value
 }
 
 // Numbered is the key of a CX, as that of an EI.
@@ -81,11 +78,19 @@ func (x *Reader) Numbered(cx er7.Value) string {
 	if value == "" {
 		return ""
 	}
-	system := x.System(cx.Component(4))
-	if system == "" {
-		system = x.Sender.Name + "/" + x.Text(cx.Component(4).Component(1))
+	return x.owner(x.System(cx.Component(4)), x.Text(cx.Component(4).Component(1))) + "|" + value
+}
+
+// owner is whose number one is: a system, else a namespace, which is the same
+// all over the hospital, else the sender.
+func (x *Reader) owner(system, namespace string) string {
+	switch {
+	case system != "":
+		return system
+	case namespace != "":
+		return "namespace " + namespace
 	}
-	return system + "|" + value
+	return "sender " + x.Sender.Name
 }
 
 // HumanName makes a HumanName of an XPN.
@@ -250,7 +255,7 @@ func (x *Reader) clinician(v, namespace, universal, scheme, kind er7.Value) Obje
 	number, key := x.EntityOf(v.Component(1), namespace, universal, scheme, x.Word(kind))
 	if key == "" {
 		if shown := display(name); shown != "" {
-			return Object{"display": shown}
+			return Object{"display": shown, "type": "Practitioner"}
 		}
 		return nil
 	}

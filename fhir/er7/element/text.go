@@ -44,15 +44,23 @@ func (x *Reader) DateTime(v er7.Value) string { return x.Moment(v).DateTime(x.Se
 func (x *Reader) Date(v er7.Value) string     { return x.Moment(v).Date() }
 func (x *Reader) Instant(v er7.Value) string  { return x.Moment(v).Instant(x.Sender.Zone) }
 
-// Period makes a Period of two times.
+// Period makes a Period of two times. Where one of them has a time of day and the
+// other is the same day, it is that day: which is first cannot be told.
 func (x *Reader) Period(start, end er7.Value) Object {
 	o := Object{}
 	from, to := x.Moment(start), x.Moment(end)
-	o.Put("start", from.DateTime(x.Sender.Zone))
-	o.Put("end", to.DateTime(x.Sender.Zone))
-	if !from.IsZero() && !to.IsZero() && to.Time(x.Sender.Zone).Before(from.Time(x.Sender.Zone)) && from.Timed() == to.Timed() {
-		x.Fail(end.Wrong(er7.DataType, "the end lies before the start"))
+	first, last := from.DateTime(x.Sender.Zone), to.DateTime(x.Sender.Zone)
+	if !from.IsZero() && !to.IsZero() {
+		n := min(len(from.Date()), len(to.Date()))
+		switch earlier := to.Date()[:n] < from.Date()[:n]; {
+		case earlier, from.Timed() && to.Timed() && to.Time(x.Sender.Zone).Before(from.Time(x.Sender.Zone)):
+			x.Fail(end.Wrong(er7.DataType, "the end lies before the start"))
+		case from.Timed() != to.Timed() && to.Date()[:n] == from.Date()[:n]:
+			first, last = from.Date(), to.Date()
+		}
 	}
+	o.Put("start", first)
+	o.Put("end", last)
 	return o
 }
 

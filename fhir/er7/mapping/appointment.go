@@ -125,7 +125,7 @@ func (x *mapper) attendance(body element.Object) {
 			who = x.Location(s.Field(3).First())
 		case "AIG":
 			if name := x.Text(s.Field(3).Component(2)); name != "" {
-				who = element.Object{"display": name}
+				who = element.Object{"display": name, "type": "Device"}
 			}
 		default:
 			continue

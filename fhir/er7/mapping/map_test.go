@@ -17,6 +17,7 @@ import (
 	"cairn/fhir/er7/element"
 	"cairn/fhir/profile"
 	"cairn/fhir/resource"
+	"cairn/fhir/search"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -93,6 +94,13 @@ func valid(t testing.TB, body []byte) {
 	}
 	for _, issue := range profile.Check(doc) {
 		t.Errorf("%s: %+v in %s", doc.Type(), issue, body)
+	}
+	index, err := search.Extract(doc)
+	if err != nil {
+		t.Fatalf("%v in %s", err, body)
+	}
+	if about := index.Subject == "pat-1" || index.Subject == "pat-2"; about == hospital[doc.Type()] {
+		t.Errorf("%s is about %q: it would be in no patient's consent: %s", doc.Type(), index.Subject, body)
 	}
 }
 

@@ -323,7 +323,9 @@ func (b *builder) write(dir string) error {
 	}
 	var list strings.Builder
 	fmt.Fprintf(&list, "%s\npackage param\n\nvar byType = [...]table{\n", header)
-	writeLines(&list, types, func(typ string) string { return fmt.Sprintf("{%q, %s},", typ, variable(typ)) })
+	for _, typ := range types {
+		fmt.Fprintf(&list, "\t{%q, %s},\n", typ, variable(typ))
+	}
 	list.WriteString("}\n")
 	files["type_table.go"] = &list
 	names, err := b.names(dir + "/name_table.go")

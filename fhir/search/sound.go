@@ -1,21 +1,21 @@
-package index
+package search
 
 import (
 	"strings"
 	"unicode"
 )
 
-// Phonetic is the name of the parameter that compares names by their sound.
-const Phonetic = "phonetic"
+// phonetic is the name of the parameter that compares names by their sound.
+const phonetic = "phonetic"
 
-// Words is the runs of letters and digits in a folded string.
-func Words(folded string) []string {
+// words is the runs of letters and digits in a folded string.
+func words(folded string) []string {
 	return strings.FieldsFunc(folded, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
-// Soundex is the American Soundex code of a folded word in lower case ("robert" and "rupert" are "r163"), or "" for a
+// soundex is the American Soundex code of a folded word in lower case ("robert" and "rupert" are "r163"), or "" for a
 // word without a letter from a to z at its beginning.
-func Soundex(word string) string {
+func soundex(word string) string {
 	if word == "" || word[0] < 'a' || word[0] > 'z' {
 		return ""
 	}

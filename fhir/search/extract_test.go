@@ -1,4 +1,4 @@
-package index
+package search
 
 import (
 	"errors"
@@ -41,7 +41,7 @@ func rows(x Index) string {
 		out = append(out, fmt.Sprintf("%s %v %v", p.Param, p.Latitude, p.Longitude))
 	}
 	for _, c := range x.Composites {
-		out = append(out, fmt.Sprint(c.Param, c.Parts))
+		out = append(out, fmt.Sprint(c.Param, c.parts))
 	}
 	return strings.Join(out, "\n")
 }
