@@ -20,6 +20,7 @@ const (
 	ChestSlips         = "~slips"         // accepted slips
 	ChestPasskeys      = "~passkeys"      // patients' passkeys and invitations, and on whose behalf something is done later
 	ChestSubscriptions = "~subscriptions" // what subscriptions ask for
+	ChestFeed          = "~feed"          // messages that were refused
 )
 
 // chestLimit bounds how many unwrapped data keys are kept in memory.

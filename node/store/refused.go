@@ -4,19 +4,20 @@ import (
 	"cairn/node/fault"
 )
 
-// Refused is a message of a feed that was refused and waits for a person. What
-// it says of the message (Sender to Faults) holds nothing about a patient; Body
-// is the message, sealed by the caller.
+// Refused is a message of a feed that was refused and waits for a person. But
+// for whom it is about, what it says of the message (Sender to Faults) is
+// nothing of what the message says; Body is the message, sealed by the caller.
 type Refused struct {
-	ID     string
-	Key    [32]byte // the same message again has the same
-	Sender string
-	Kind   string // its type and event
-	First  int64  // Unix milliseconds, when it came first
-	Last   int64  // and last
-	Times  int64  // how often
-	Faults []byte // the caller's: why, and where
-	Body   []byte // not filled in a list
+	ID      string
+	Key     [32]byte // the same message again has the same
+	Sender  string
+	Subject string // local id of the patient whom it is about, "" if that is not known
+	Kind    string // its type and event
+	First   int64  // Unix milliseconds, when it came first
+	Last    int64  // and last
+	Times   int64  // how often
+	Faults  []byte // the caller's: why, and where
+	Body    []byte // not filled in a list
 }
 
 // RefusedLimit bounds the queue of refused messages.
@@ -31,7 +32,7 @@ func (tx *Tx) AddRefused(r *Refused, limit RefusedLimit) (id string, err error) 
 		return "", err
 	}
 	if there {
-		_, err = tx.exec("UPDATE refused SET last = ?, times = times + 1, faults = ? WHERE id = ?", r.Last, r.Faults, id)
+		_, err = tx.exec("UPDATE refused SET last = ?, times = times + 1, faults = ?, subject = ? WHERE id = ?", r.Last, r.Faults, r.Subject, id)
 		return id, err
 	}
 	count, bytes, err := tx.RefusedSize()
@@ -42,8 +43,8 @@ func (tx *Tx) AddRefused(r *Refused, limit RefusedLimit) (id string, err error) 
 		return "", fault.New(fault.Full, "store.refused-full", "The queue of refused messages is full.").
 			WithHint("Replay or discard what waits in it: cairn feed list.")
 	}
-	_, err = tx.exec("INSERT INTO refused (id, key, sender, kind, first, last, times, faults, size, body) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
-		r.ID, r.Key[:], r.Sender, r.Kind, r.First, r.Last, r.Faults, int64(len(r.Body)), r.Body)
+	_, err = tx.exec("INSERT INTO refused (id, key, sender, subject, kind, first, last, times, faults, size, body) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
+		r.ID, r.Key[:], r.Sender, r.Subject, r.Kind, r.First, r.Last, r.Faults, int64(len(r.Body)), r.Body)
 	return r.ID, err
 }
 
@@ -54,7 +55,7 @@ func (v *View) RefusedSize() (count, bytes int64, err error) {
 	return count, bytes, err
 }
 
-const refusedColumns = "SELECT id, key, sender, kind, first, last, times, faults"
+const refusedColumns = "SELECT id, key, sender, subject, kind, first, last, times, faults"
 
 // RefusedList returns up to limit of the messages that wait, oldest first,
 // without their bodies, after the one with the id after; "" begins.
@@ -84,12 +85,12 @@ func (v *View) Refused(id string) (*Refused, error) {
 
 func (v *View) refused(whole bool, sql string, args ...any) (all []*Refused, err error) {
 	err = v.c.each(sql, func(r row) error {
-		one := &Refused{ID: r.text(0), Sender: r.text(2), Kind: r.text(3), First: r.int(4), Last: r.int(5), Times: r.int(6), Faults: r.blob(7)}
+		one := &Refused{ID: r.text(0), Sender: r.text(2), Subject: r.text(3), Kind: r.text(4), First: r.int(5), Last: r.int(6), Times: r.int(7), Faults: r.blob(8)}
 		if !r.hash(1, &one.Key) {
 			return damaged("a refused message")
 		}
 		if whole {
-			one.Body = r.blob(8)
+			one.Body = r.blob(9)
 		}
 		all = append(all, one)
 		return nil
