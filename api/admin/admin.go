@@ -28,6 +28,9 @@ func (s *Server) Handler() http.Handler {
 	} {
 		mux.HandleFunc(pattern, s.guard(serve))
 	}
+	for pattern, serve := range s.feedRoutes() {
+		mux.HandleFunc(pattern, s.feedGuard(serve))
+	}
 	return mux
 }
 

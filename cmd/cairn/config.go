@@ -46,6 +46,10 @@ in and paths as they are used.
                follow (true: it has no vote)
   [[client]]   software that may sign in: id, name, public_key (PEM file),
                rights (records, invite, operate)
+  [mllp]       listener for HL7 v2 messages: listen (host:port), tls_cert, tls_key, client_ca,
+               plain, processing, connections, queue, queue_mb
+  [[sender]]   a system that may send them: name, application (MSH-3), facility (MSH-4), client,
+               zone, systems; also certificate, purpose, charset, codes, new_patients, category
 
 Paths are relative to the file. Unknown keys are errors.`
 }
@@ -88,7 +92,7 @@ func readable(e *env, cfg node.Config) error {
 	if err != nil {
 		return err
 	}
-	files := []string{cfg.TLSCert, cfg.TLSKey}
+	files := []string{cfg.TLSCert, cfg.TLSKey, cfg.MLLP.TLSCert, cfg.MLLP.TLSKey, cfg.MLLP.ClientCA}
 	for _, c := range cfg.Clients {
 		files = append(files, c.PublicKey)
 	}

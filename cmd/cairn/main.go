@@ -19,6 +19,7 @@ type commands struct {
 	Evidence evidenceCommand `cmd:"" help:"Get the proof bundle of an event or a record version."`
 	Scrub    scrubCommand    `cmd:"" help:"Re-read and re-hash everything a node keeps; name what was altered."`
 	Import   importCommand   `cmd:"" help:"Import a folder of FHIR bundles or NDJSON into a running node."`
+	Feed     feedCommand     `cmd:"" help:"Deal with the HL7 v2 messages of a running node: those that were refused, and a test sender."`
 	Export   exportCommand   `cmd:"" help:"Write out the ledger as a node holds it."`
 	Bench    benchCommand    `cmd:"" help:"Measure this machine, on a consortium of its own."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -50,6 +50,8 @@ func TestCommands(t *testing.T) {
 			"sub":      substitute,
 			"cut":      cut,
 			"store":    storeRecord,
+			"listens":  listens,
+			"grab":     grab,
 			"editrow":  editRow,
 			"readable": readRecord,
 		},
@@ -303,4 +305,21 @@ func readRecord(ts *testscript.TestScript, neg bool, args []string) {
 	case !neg && (a.Status != http.StatusOK || !held):
 		ts.Fatalf("status %d: %s", a.Status, a.Body)
 	}
+}
+
+// listens CONFIG PORT FILE: adds a listener for HL7 v2 messages at the port and
+// the senders in the file to the configuration.
+func listens(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0]) + "\n[mllp]\nlisten = \"127.0.0.1:" + args[1] + "\"\n\n" + ts.ReadFile(args[2])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// grab NAME FILE PATTERN: sets the variable to what the first group of the
+// pattern matches in the file, which may be stdout.
+func grab(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
+	if len(found) < 2 {
+		ts.Fatalf("%s does not say %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], found[1])
 }

@@ -12,7 +12,10 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"cairn/api"
+	"cairn/api/mllp"
 	"cairn/node"
 	"cairn/node/fault"
 )
@@ -64,6 +67,13 @@ func (c serveCommand) Run(e *env) (err error) {
 		return err
 	}
 	defer listener.Close()
+	messages, err := listenMLLP(cfg)
+	if err != nil {
+		return err
+	}
+	if messages != nil {
+		defer messages.Close()
+	}
 	n, err := node.Open(e.ctx, cfg, log)
 	if err != nil {
 		return err
@@ -75,8 +85,22 @@ func (c serveCommand) Run(e *env) (err error) {
 	}()
 	return n.Run(e.ctx, func(ctx context.Context) error {
 		go announce(ctx, e, n)
-		return serveHTTP(ctx, listener, api.Handler(n, release), log)
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return serveHTTP(ctx, listener, api.Handler(n, release), log) })
+		if messages != nil {
+			server := mllp.Server{Feed: n.Feed, Log: log, Connections: n.Config.MLLP.Senders()}
+			group.Go(func() error { return server.Serve(ctx, messages) })
+		}
+		return group.Wait()
 	})
+}
+
+// listenMLLP opens the address for HL7 v2 messages; nil if there is none.
+func listenMLLP(cfg node.Config) (net.Listener, error) {
+	if cfg.MLLP.Listen == "" {
+		return nil, nil
+	}
+	return mllp.Listen(cfg.MLLP)
 }
 
 // listen opens the address of the faces.
@@ -124,6 +148,9 @@ func announce(ctx context.Context, e *env, n *node.Node) {
 		waits := waitsFor(n)
 		if waits == "" {
 			fmt.Fprintf(e.out, "%s is ready: %s (FHIR: %s/fhir). Ctrl-C stops it.\n", nameOf(n), n.Config.URL, n.Config.URL)
+			if n.Config.MLLP.Listen != "" {
+				fmt.Fprintf(e.out, "It takes HL7 v2 messages at %s.\n", n.Config.MLLP.Listen)
+			}
 			return
 		}
 		select {
