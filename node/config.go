@@ -53,6 +53,8 @@ type Config struct {
 
 	Peers   []PeerConfig      `toml:"peer" comment:"the other members' nodes"`
 	Clients []identity.Client `toml:"client" comment:"software of this hospital that may sign in"`
+	MLLP    MLLPConfig        `toml:"mllp,omitempty" comment:"listener for HL7 v2 messages"`
+	Senders []SenderConfig    `toml:"sender,omitempty" comment:"systems that may send HL7 v2 messages"`
 }
 
 // PeerConfig is where another member's node is reached by this one's.
@@ -119,7 +121,7 @@ func configText(path string, problems []problem) string {
 }
 
 func (c *Config) resolve(base string) {
-	files := []*string{&c.Genesis, &c.Data, &c.Keys, &c.TLSCert, &c.TLSKey, &c.Profiles}
+	files := []*string{&c.Genesis, &c.Data, &c.Keys, &c.TLSCert, &c.TLSKey, &c.Profiles, &c.MLLP.TLSCert, &c.MLLP.TLSKey, &c.MLLP.ClientCA}
 	for i := range c.Clients {
 		files = append(files, &c.Clients[i].PublicKey)
 	}
@@ -185,7 +187,7 @@ func (c Config) problems() []problem {
 		need(key+"id", p.ID, nodeID(p.ID), "%q is not 40 hexadecimal digits", p.ID)
 		need(key+"address", p.Address, hostPort(p.Address), "%q is not host:port", p.Address)
 	}
-	return append(out, c.clientProblems()...)
+	return append(append(out, c.clientProblems()...), c.mllpProblems()...)
 }
 
 // storeText says what is wrong with the address of a database, without it: it

@@ -26,6 +26,7 @@ import (
 	"cairn/node/evidence"
 	"cairn/node/exchange"
 	"cairn/node/fault"
+	"cairn/node/feed"
 	"cairn/node/gate"
 	"cairn/node/grant"
 	"cairn/node/identity"
@@ -56,6 +57,7 @@ type Node struct {
 	Patients *patient.Desk
 	Exchange *exchange.Desk
 	Bundles  *bundle.Desk
+	Feed     *feed.Desk // nil: this node does not listen for HL7 v2 messages
 	Terms    *term.Desk
 	Bulk     *bulk.Desk
 	Judge    *judge.Desk
@@ -193,7 +195,7 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 	n.beat = evidence.NewBeat(evidence.BeatConfig{
 		Member: home, Network: n.Genesis.ID(), Every: time.Duration(n.Genesis.Params.BeatMillis) * time.Millisecond, Logger: n.Log, //nolint:gosec // bounded by Validate
 	}, n.Evidence, n.store, n.Chain, n.ring)
-	n.Door, err = identity.New(ctx, identity.Config{Member: home, URL: n.Config.URL, Clients: n.Config.Clients}, n.Chain, n.store,
+	n.Door, err = identity.New(ctx, identity.Config{Member: home, URL: n.Config.URL, Clients: n.Config.Clients, Feeds: n.Config.feeds()}, n.Chain, n.store,
 		n.chest, keys.ChestPasskeys)
 	if err != nil {
 		return err
@@ -203,7 +205,7 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 }
 
 // openDesks sets up what the faces call.
-func (n *Node) openDesks(context.Context) (err error) {
+func (n *Node) openDesks(ctx context.Context) (err error) {
 	home := n.Config.Member
 	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	n.gate = gate.New(home, n.store, n.chest, n.journal, n.Chain)
@@ -226,7 +228,20 @@ func (n *Node) openDesks(context.Context) (err error) {
 		return err
 	}
 	n.Bundles = bundle.New(home, n.Trust, n.Records, n.journal, n.Evidence, n.store, n.Chain, n.beat, n.Witness)
-	return nil
+	return n.openFeed(ctx)
+}
+
+// openFeed sets up the desk for HL7 version 2 messages, if there are to be any.
+func (n *Node) openFeed(ctx context.Context) error {
+	if n.Config.MLLP.Listen == "" {
+		return nil
+	}
+	cfg, err := n.Config.feedConfig()
+	if err != nil {
+		return err
+	}
+	n.Feed, err = feed.New(ctx, cfg, n.Door, n.Records, n.gate, n.journal, n.store, n.chest, n.Log)
+	return err
 }
 
 // LogHandler serves this hospital's log as C2SP tlog-tiles.

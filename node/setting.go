@@ -156,7 +156,15 @@ func (s *settings) header(e *unstable.Node, line int) {
 	s.table, s.fields = "", nil
 	field, known := fieldOf(reflect.TypeFor[Config](), key)
 	isList := known && field.Kind() == reflect.Slice && field.Elem().Kind() == reflect.Struct
+	first, again := s.at[key]
 	switch {
+	case known && field.Kind() == reflect.Struct && e.Kind == unstable.ArrayTable:
+		s.wrong(line, key, "there is one only, so its header is [%s]", key)
+	case known && field.Kind() == reflect.Struct && again:
+		s.wrong(line, key, "stands on line %d already", first)
+	case known && field.Kind() == reflect.Struct:
+		s.at[key] = line
+		s.table, s.fields = key+": ", field
 	case !isList:
 		s.wrong(line, key, "no such table")
 	case e.Kind == unstable.Table:
@@ -200,10 +208,17 @@ func (s *settings) value(v *unstable.Node, want reflect.Type, key string, line i
 		s.wrong(line, key, "must be %s, not %s", wanted(want), kinds[v.Kind])
 		return
 	}
+	table, fields := s.table, s.fields
+	if want.Kind() == reflect.Struct {
+		s.table, s.fields = key+": ", want
+		for members := v.Children(); members.Next(); {
+			s.keyValue(members.Node(), line)
+		}
+		s.table, s.fields = table, fields
+	}
 	if want.Kind() != reflect.Slice {
 		return
 	}
-	table, fields := s.table, s.fields
 	for items := v.Children(); items.Next(); {
 		item := items.Node()
 		if !fits(item.Kind, want.Elem()) {
@@ -255,6 +270,8 @@ func wanted(t reflect.Type) string {
 		return "a whole number"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
+	case t.Kind() == reflect.Struct:
+		return "a table"
 	case t.Elem().Kind() == reflect.String:
 		return `a list of texts (["...", "..."])`
 	default:

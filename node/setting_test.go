@@ -13,6 +13,21 @@ url = 'http://localhost:8101'
 p2p = '127.0.0.1:8201'
 `
 
+// sendersWhole listens for messages, with nothing wrong in it.
+const sendersWhole = `[mllp]
+listen = '127.0.0.1:2575'
+[[client]]
+id = 'ehr'
+public_key = 'ehr.pem'
+rights = ['records']
+[[sender]]
+name = 'lab'
+application = 'LAB'
+client = 'ehr'
+zone = 'Europe/Berlin'
+systems = ['NORTH=urn:oid:1.2.3']
+`
+
 // TestConfigFaultsAreNamedWithTheirLines: everything that is wrong is said at
 // once, in the order of the lines.
 func TestConfigFaultsAreNamedWithTheirLines(t *testing.T) {
@@ -48,6 +63,25 @@ func TestConfigFaultsAreNamedWithTheirLines(t *testing.T) {
 			"line 5: reserve_mb: 9223372036854775807 is more than any disk has",
 			`line 6: log_level: "loud" is not debug, info, warn or error`,
 			"tls_cert: goes together with tls_key",
+		}},
+		{"a listener for messages", whole + sendersWhole, nil},
+		{"the same inline", whole + "mllp = {listen = '127.0.0.1:2575'}\n" + strings.Replace(sendersWhole, "[mllp]\nlisten = '127.0.0.1:2575'\n", "", 1), nil},
+		{"a list of listeners", whole + "[[mllp]]\nlisten = '127.0.0.1:1'\n", []string{"line 5: mllp: there is one only, so its header is [mllp]"}},
+		{"two listeners", whole + sendersWhole + "[mllp]\n", []string{"line 17: mllp: stands on line 5 already"}},
+		{"a listener that is no table", whole + "mllp = 'x'\n", []string{"line 5: mllp: must be a table, not a text"}},
+		{"senders that nobody listens to", whole + "[[sender]]\nname = 'x'\n", []string{"line 5: sender 1: nobody listens to senders: [mllp] with listen is missing"}},
+		{"a listener for nobody", whole + "[mllp]\nlisten = '0.0.0.0:2575'\nport = 1\nprocessing = 'X'\nclient_ca = 'x'\nqueue = -1\nplain = 'yes'\n", []string{
+			"line 5: mllp: nobody may send: there is no [[sender]]",
+			`line 6: mllp: listen: "0.0.0.0:2575" is reachable from other machines, so tls_cert and tls_key are needed, or plain = true`,
+			"line 7: mllp: port: no such key", `line 8: mllp: processing: "X" is not P, T or D`, "line 9: mllp: client_ca: needs tls_cert and tls_key",
+			"line 10: mllp: queue: -1 is not from 1 to 1000000", "line 11: mllp: plain: must be true or false, not a text",
+		}},
+		{"a sender that says nothing", whole + "[mllp]\nlisten = '127.0.0.1:2575'\n[[sender]]\nname = 'Lab'\nzone = 'Mars'\ncharset = 'x'\nsystems = ['x']\ncodes = ['y']\nnew_patients = ['BAR']\ncertificate = 'z'\n", []string{
+			`line 7: sender 1: application: is missing`, `line 7: sender 1: client: "" is no [[client]] with the right records`,
+			`line 8: sender 1: name: "Lab" is not a name of lower case letters, digits and hyphens`, `line 9: sender 1: zone: "Mars" is not a time zone such as Europe/Berlin`,
+			`line 10: sender 1: charset: "x" is not ASCII, UNICODE UTF-8 or 8859/1`, `line 11: sender 1: systems: "x" is not NAME=URI`,
+			`line 12: sender 1: codes: "y" is not TABLE:CODE=CODE, such as 0001:W=F`, `line 13: sender 1: new_patients: "BAR" is not ADT, ORU, VXU, ORM, MDM or SIU`,
+			"line 14: sender 1: certificate: needs client_ca in [mllp]",
 		}},
 		{"kinds, keys and values at once", "member = 3\nlisten = 'x'\nshoe = 1\nurl = 'http://a'\np2p = '127.0.0.1:1'\n", []string{
 			`line 1: member: must be a text ("..."), not a number`, `line 2: listen: "x" is not host:port`, "line 3: shoe: no such key",
