@@ -27,7 +27,7 @@ tools:  ## install what the tests need and this machine lacks
 .PHONY: test
 test: tools build  ## everything: vet, unit, wall, network and browser-side tests
 	$(GO) vet ./...
-	$(GO) test ./... -timeout 12m
+	$(GO) test ./... -timeout 30m
 
 .PHONY: conformance
 conformance:  ## all official examples: their invariants, and search parameters against general FHIRPath
