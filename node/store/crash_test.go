@@ -27,7 +27,7 @@ func victim(dir, url string) {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
-	base := int(s.Size())
+	base := 2*int(s.Size()) + 64 // beyond every number of earlier rounds, refused ones too
 	var mu sync.Mutex
 	fmt.Println("ready")
 	for w := range 8 {
