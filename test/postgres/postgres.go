@@ -194,6 +194,9 @@ func (s *Server) Stop() error {
 	return errors.Join(s.end(syscall.SIGINT), os.RemoveAll(s.dir))
 }
 
+// endWithin is how long a server may take to end: it writes out all that it holds first.
+const endWithin = 5 * time.Minute
+
 // end signals the server and waits for its end.
 func (s *Server) end(how syscall.Signal) error {
 	if err := s.process.Process.Signal(how); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -202,7 +205,7 @@ func (s *Server) end(how syscall.Signal) error {
 	select {
 	case <-s.ended:
 		return nil
-	case <-time.After(startWithin):
+	case <-time.After(endWithin):
 		return errors.New("the PostgreSQL server does not end")
 	}
 }
