@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cairn/fhir/resource"
+	"cairn/fhir/search/index"
 )
 
 // deeper begins the reading of a query within a chain.
@@ -15,7 +16,7 @@ func (r *parser) deeper(name, typ string) (*parser, error) {
 	if r.depth == maxDepth {
 		return nil, costly(name, "Chains are at most %d deep. Ask in several searches.", maxDepth)
 	}
-	return &parser{plan: planOf(typ), query: Query{Type: typ}, options: r.options, depth: r.depth + 1, spent: r.spent}, nil
+	return &parser{plan: index.Of(typ), query: Query{Type: typ}, options: r.options, depth: r.depth + 1, spent: r.spent}, nil
 }
 
 func (r *parser) addChain(name string, c Chain) error {
@@ -29,7 +30,7 @@ func (r *parser) addChain(name string, c Chain) error {
 // chain reads "subject:Patient.name" or "subject.name", split at its first dot (FHIR R4 3.1.1.4.3).
 func (r *parser) chain(head, rest, value string) error {
 	name, typ, typed := strings.Cut(head, ":")
-	p := r.plan.param(name)
+	p := r.plan.Param(name)
 	switch {
 	case p == nil:
 		return r.unknown(head)
@@ -72,7 +73,7 @@ func (r *parser) expand(types []string, rest string) []string {
 	name := rest[:len(rest)-len(strings.TrimLeftFunc(rest, func(c rune) bool { return c != '.' && c != ':' }))]
 	var known []string
 	for _, typ := range resource.Types() {
-		if planOf(typ).param(name) != nil {
+		if index.Of(typ).Param(name) != nil {
 			known = append(known, typ)
 		}
 		if len(known) > maxTypes {
@@ -106,7 +107,7 @@ func (r *parser) has(name, argument, value string) error {
 	if !resource.IsType(typ) {
 		return mistake("_has", "The type is not a resource type of FHIR R4 (4.0.1).")
 	}
-	p := planOf(typ).param(by)
+	p := index.Of(typ).Param(by)
 	switch {
 	case p == nil || p.Kind != ByReference:
 		return unsupported("_has", fmt.Sprintf("%s has no reference parameter of this name. It has: %s.", typ, references(typ)))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"cairn/fhir/resource"
+	"cairn/fhir/search/index"
 )
 
 // split cuts at separators that no backslash stands before (FHIR R4 3.1.1.4.1.1).
@@ -47,7 +48,7 @@ var modifiers = map[Kind][]string{
 }
 
 // clause reads one condition and adds it to the query.
-func (r *parser) clause(p *program, modifier, value string) error {
+func (r *parser) clause(p *index.Param, modifier, value string) error {
 	if p.Name == "_id" && modifier == "" {
 		return r.ids(value)
 	}
@@ -95,11 +96,11 @@ func (r *parser) addOwn(c *Clause) {
 	}
 }
 
-func checkModifier(p *program, modifier string) error {
+func checkModifier(p *index.Param, modifier string) error {
 	switch {
 	case modifier == "":
 		return nil
-	case answeredElsewhere(p.Name):
+	case index.AnsweredElsewhere(p.Name):
 		return unsupported(p.Name, "This parameter has no modifiers.")
 	case slices.Contains(modifiers[p.Kind], modifier):
 		return nil
@@ -128,7 +129,7 @@ func (r *parser) missing(c Clause, value string) error {
 
 // isSubject reports whether a clause says no more than whom the records are about.
 func (r *parser) isSubject(c *Clause) bool {
-	if !aboutPatient(c.Param) || c.Modifier != Plain || len(c.References) != 1 || subjectPaths[r.query.Type] == "" {
+	if !index.AboutPatient(c.Param) || c.Modifier != Plain || len(c.References) != 1 || r.query.Type == "Patient" || !Protected(r.query.Type) {
 		return false
 	}
 	typ, id, local, ok := resource.Target(c.References[0].Target)
@@ -138,7 +139,7 @@ func (r *parser) isSubject(c *Clause) bool {
 // clauseReader reads the alternatives of one condition.
 type clauseReader struct {
 	*parser
-	program  *program
+	program  *index.Param
 	modifier string
 }
 
@@ -189,7 +190,7 @@ func (w *clauseReader) addToken(c *Clause, part string) error {
 		return err
 	}
 	if w.program.Contact {
-		v.Code = contact(v.Code)
+		v.Code = index.Contact(v.Code)
 	}
 	switch w.modifier {
 	case "above", "below":
@@ -289,7 +290,7 @@ func (w *clauseReader) addReference(c *Clause, part string) error {
 		c.References = append(c.References, w.byID(part))
 		return nil
 	}
-	target := normalTarget(part)
+	target := index.NormalTarget(part)
 	if target == "" {
 		return mistake(c.Param, "Send Type/id, an absolute URL, or an id.")
 	}
@@ -307,7 +308,7 @@ func (w *clauseReader) byID(id string) ReferenceValue {
 	targets := strings.Fields(w.program.Targets)
 	switch {
 	case typ != "":
-	case aboutPatient(w.program.Name) && w.program.CanTarget("Patient"):
+	case index.AboutPatient(w.program.Name) && w.program.CanTarget("Patient"):
 		typ = "Patient"
 	case len(targets) == 1 && targets[0] != "*":
 		typ = targets[0]
@@ -323,7 +324,7 @@ func (w *clauseReader) addText(c *Clause, part string) error {
 	case c.Modifier == Exact:
 		c.Texts = append(c.Texts, part)
 		return nil
-	case w.program.Name == phonetic:
+	case w.program.Name == index.Phonetic:
 		return addSound(c, part)
 	}
 	return addFolded(c, part)
@@ -331,16 +332,16 @@ func (w *clauseReader) addText(c *Clause, part string) error {
 
 // addSound reads a word that is compared by its sound.
 func addSound(c *Clause, part string) error {
-	all := words(Fold(part))
-	if len(all) != 1 || soundex(all[0]) == "" || c.Modifier != Plain {
+	all := index.Words(index.Fold(part))
+	if len(all) != 1 || index.Soundex(all[0]) == "" || c.Modifier != Plain {
 		return mistake(c.Param, "Send one word that begins with a letter from a to z, without a modifier.")
 	}
-	c.Texts = append(c.Texts, soundex(all[0]))
+	c.Texts = append(c.Texts, index.Soundex(all[0]))
 	return nil
 }
 
 func addFolded(c *Clause, part string) error {
-	folded := Fold(part)
+	folded := index.Fold(part)
 	if folded == "" {
 		return mistake(c.Param, "Send at least one letter or digit.")
 	}
@@ -351,12 +352,12 @@ func addFolded(c *Clause, part string) error {
 // addComposite reads one value for each component, with $ between them (FHIR R4 3.1.1.4.11).
 func (w *clauseReader) addComposite(c *Clause, part string) error {
 	values := split(part, '$')
-	if len(values) != len(w.program.parts) {
-		return mistake(c.Param, fmt.Sprintf("Send %d values with $ between them.", len(w.program.parts)))
+	if len(values) != len(w.program.Components) {
+		return mistake(c.Param, fmt.Sprintf("Send %d values with $ between them.", len(w.program.Components)))
 	}
 	var v CompositeValue
 	for i, value := range values {
-		of := w.program.parts[i].of
+		of := w.program.Components[i].Of
 		one := clauseReader{parser: w.parser, program: of}
 		clause := Clause{Param: of.Name, Kind: of.Kind}
 		if value == "" {

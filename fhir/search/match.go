@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"cairn/fhir/resource"
+	"cairn/fhir/search/index"
 )
 
 // Match reports whether a resource with this index is found by the query: it is the one meaning of a query. A query with
@@ -31,7 +32,7 @@ func (c *Clause) Match(x *Index) bool {
 	case c.resolved:
 		return c.reached(x)
 	case c.Modifier == Missing:
-		return x.has(c.Param, c.Kind) == c.Present
+		return x.Has(c.Param, c.Kind) == c.Present
 	case c.Modifier == Not:
 		return !c.meetsToken(x)
 	case c.Modifier == OfType:
@@ -67,24 +68,10 @@ func (c *Clause) Match(x *Index) bool {
 	return false
 }
 
-// valued is a value of an Index that says its parameter.
-type valued interface{ param() string }
-
-func (v Token) param() string      { return v.Param }
-func (v Identifier) param() string { return v.Param }
-func (v Date) param() string       { return v.Param }
-func (v Reference) param() string  { return v.Param }
-func (v Text) param() string       { return v.Param }
-func (v Number) param() string     { return v.Param }
-func (v Quantity) param() string   { return v.Param }
-func (v URI) param() string        { return v.Param }
-func (v Place) param() string      { return v.Param }
-func (v Composite) param() string  { return v.Param }
-
 // some reports whether one of the values under a parameter meets one of the alternatives.
-func some[V valued, A any](values []V, alternatives []A, param string, meets func(*V, *A) bool) bool {
+func some[V index.Value, A any](values []V, alternatives []A, param string, meets func(*V, *A) bool) bool {
 	for i := range values {
-		if values[i].param() == param && among(&values[i], alternatives, meets) {
+		if values[i].Parameter() == param && among(&values[i], alternatives, meets) {
 			return true
 		}
 	}
@@ -98,35 +85,6 @@ func among[V, A any](value *V, alternatives []A, meets func(*V, *A) bool) bool {
 		}
 	}
 	return false
-}
-
-// has reports whether there is a value of a kind under a parameter.
-func (x *Index) has(param string, kind Kind) bool {
-	switch kind {
-	case ByToken:
-		return under(x.Tokens, param)
-	case ByDate:
-		return under(x.Dates, param)
-	case ByReference:
-		return under(x.References, param)
-	case ByText:
-		return under(x.Texts, param)
-	case ByNumber:
-		return under(x.Numbers, param)
-	case ByQuantity:
-		return under(x.Quantities, param)
-	case ByURI:
-		return under(x.URIs, param)
-	case BySpecial:
-		return under(x.Places, param)
-	case ByComposite:
-		return under(x.Composites, param)
-	}
-	return false
-}
-
-func under[V valued](values []V, param string) bool {
-	return slices.ContainsFunc(values, func(v V) bool { return v.param() == param })
 }
 
 // reached reports whether the record is one that a resolved chain leads to or from.
@@ -147,7 +105,7 @@ func (c *Clause) reached(x *Index) bool {
 
 func (c *Clause) meetsToken(x *Index) bool {
 	for i := range x.Tokens {
-		if t := &x.Tokens[i]; t.Param == c.Param && (among(t, c.Tokens, meetsToken) || c.codes[Coding{t.System, t.Code}]) {
+		if t := &x.Tokens[i]; t.Param == c.Param && (among(t, c.Tokens, meetsToken) || c.codes[Coding{System: t.System, Code: t.Code}]) {
 			return true
 		}
 	}
@@ -169,7 +127,7 @@ func meetsIdentifier(r *Reference, v *TokenValue) bool { return v.Match(r.System
 
 // meetsWords reports whether a text has a word at which the words asked for begin. v is folded.
 func meetsWords(t *Token, v *string) bool {
-	text := Fold(t.Text)
+	text := index.Fold(t.Text)
 	for at := 0; ; {
 		next := strings.Index(text[at:], *v)
 		if next < 0 {
@@ -235,7 +193,7 @@ func (c *Clause) meetsString(value string) bool {
 	if c.Modifier == Exact {
 		return slices.Contains(c.Texts, value)
 	}
-	value = Fold(value)
+	value = index.Fold(value)
 	for _, v := range c.Texts {
 		if strings.HasPrefix(value, v) || c.Modifier == Contains && strings.Contains(value, v) {
 			return true
@@ -286,8 +244,8 @@ func meetsQuantity(q *Quantity, v *QuantityValue) bool {
 	case v.base == "":
 		return false
 	}
-	m, ok := measureOf(q.System, q.Code)
-	return ok && m.base == v.base && v.inBase.Match(m.of(q.Lo), m.of(q.Hi))
+	m, ok := index.MeasureOf(q.System, q.Code)
+	return ok && m.Base == v.base && v.inBase.Match(m.Of(q.Lo), m.Of(q.Hi))
 }
 
 // meetsURI compares as written (FHIR R4 3.1.1.4.13). A uri that ends with "|" and a version is also found without.
@@ -313,7 +271,7 @@ func below(uri, parent string) bool {
 func (c *Clause) meetsComposite(x *Index) bool {
 	return some(x.Composites, c.Composites, c.Param, func(g *Composite, v *CompositeValue) bool {
 		for i := range v.Parts {
-			if i >= len(g.parts) || !v.Parts[i].meetsPart(x, g.parts[i]) {
+			if i >= len(g.Parts) || !v.Parts[i].meetsPart(x, g.Parts[i]) {
 				return false
 			}
 		}
@@ -331,7 +289,7 @@ func (c *Clause) meetsPart(x *Index, places []uint32) bool {
 	case ByReference:
 		return picked(x.References, places, c.References, meetsReference)
 	case ByText:
-		return picked(x.Texts, places, c.Texts, func(t *Text, v *string) bool { return strings.HasPrefix(Fold(t.Value), *v) })
+		return picked(x.Texts, places, c.Texts, func(t *Text, v *string) bool { return strings.HasPrefix(index.Fold(t.Value), *v) })
 	case ByNumber:
 		return picked(x.Numbers, places, c.Numbers, meetsNumber)
 	case ByQuantity:
@@ -341,7 +299,7 @@ func (c *Clause) meetsPart(x *Index, places []uint32) bool {
 }
 
 // picked is some for values that are named by their places.
-func picked[V valued, A any](values []V, places []uint32, alternatives []A, meets func(*V, *A) bool) bool {
+func picked[V index.Value, A any](values []V, places []uint32, alternatives []A, meets func(*V, *A) bool) bool {
 	for _, at := range places {
 		if int(at) < len(values) && among(&values[at], alternatives, meets) {
 			return true

@@ -5,7 +5,22 @@ import (
 	"slices"
 
 	"cairn/fhir/resource"
+	"cairn/fhir/search/index"
 )
+
+// Need is a necessary condition: a record that a query finds meets at least one alternative of each of its needs. A
+// need without alternatives is met by no record.
+type Need struct {
+	IDs      []string // the record has one of these ids
+	Subjects []string // the record is about one of these patients
+	Keys     []int64  // one of these is among the record's Keys
+	Words    []Word   // one of the record's Words has the Key and begins with Value
+	Ranges   []Range  // one of the record's Spans has the Key and overlaps the range
+	Updated  *Range   // the record was stored in the range
+}
+
+// Range is a range [Lo, Hi) in which something is looked for.
+type Range struct{ Key, Lo, Hi int64 }
 
 // Needs is what every record that the query finds must meet. A store may use any of them, or several, to find
 // candidates for Match; without any it has to look at all records of the type.
@@ -44,7 +59,7 @@ func (c *Clause) needs(typ string) []Need {
 	}
 	switch c.Kind {
 	case ByURI:
-		return list(keys(typ, c.Param, c.URIs, func(v string) (string, bool) { return unversioned(v), true }))
+		return list(keys(typ, c.Param, c.URIs, func(v string) (string, bool) { return index.Unversioned(v), true }))
 	case ByReference:
 		return []Need{c.referenceNeed(typ)}
 	case ByDate:
@@ -98,9 +113,7 @@ func keys[V any](typ, param string, values []V, value func(V) (string, bool)) (n
 
 // add adds the keys of a value: under the parameter, or under those whose postings are enough for it.
 func (n *Need) add(typ, param, value string) {
-	for _, under := range coverOf(typ, param) {
-		n.Keys = append(n.Keys, hash(typ, under, value))
-	}
+	n.Keys = append(n.Keys, index.Keys(typ, param, value)...)
 }
 
 func (c *Clause) reachedNeed(typ string) Need {
@@ -127,7 +140,7 @@ func (c *Clause) referenceNeed(typ string) (n Need) {
 }
 
 func (n *Need) reference(typ, param, target string) {
-	n.add(typ, param, place(target))
+	n.add(typ, param, index.Destination(target))
 	if to, id, local, ok := resource.Target(target); ok && local && to == "Patient" {
 		n.Subjects = append(n.Subjects, id)
 	}
@@ -136,12 +149,12 @@ func (n *Need) reference(typ, param, target string) {
 func (c *Clause) wordNeed(typ string) []Need {
 	var n Need
 	for _, s := range c.Texts {
-		folded := Fold(s)
+		folded := index.Fold(s)
 		if folded == "" {
 			return nil
 		}
-		for _, under := range coverOf(typ, c.Param) {
-			n.Words = append(n.Words, Word{hash(typ, under, ""), cut(folded)})
+		for _, key := range index.Keys(typ, c.Param, "") {
+			n.Words = append(n.Words, Word{Key: key, Value: index.Cut(folded)})
 		}
 	}
 	return []Need{n}
@@ -154,8 +167,8 @@ func ranges[V any](typ, param string, values []V, within func(V) (r Range, what 
 		if !ok {
 			return Need{}, false
 		}
-		for _, under := range coverOf(typ, param) {
-			r.Key = hash(typ, under, what)
+		for _, key := range index.Keys(typ, param, what) {
+			r.Key = key
 			n.Ranges = append(n.Ranges, r)
 		}
 	}
@@ -195,12 +208,12 @@ func (v DateValue) need() (r Range, what string, ok bool) {
 
 // need is a little wider than the value says: conversion rounds.
 func (v NumberValue) need() (r Range, what string, ok bool) {
-	r.Lo, r.Hi = Ordered(v.Lo)-1, after(after(Ordered(v.Hi)))
-	switch at := Ordered(v.Value); v.Prefix {
+	r.Lo, r.Hi = index.Ordered(v.Lo)-1, index.After(index.After(index.Ordered(v.Hi)))
+	switch at := index.Ordered(v.Value); v.Prefix {
 	case Greater, GreaterOrEqual, StartsAfter:
 		r.Lo, r.Hi = at-1, math.MaxInt64
 	case Less, LessOrEqual, EndsBefore:
-		r.Lo, r.Hi = math.MinInt64, after(after(at))
+		r.Lo, r.Hi = math.MinInt64, index.After(index.After(at))
 	}
 	return r, "", v.Prefix != NotEqual
 }

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cairn/fhir/resource"
+	"cairn/fhir/search/index"
 )
 
 // meets is what a store does with a need.
@@ -127,7 +128,7 @@ func questions(x *Index, ask func(name, value string)) {
 		}
 	}
 	for _, v := range x.Texts {
-		if v.Param != phonetic && Fold(v.Value) != "" {
+		if v.Param != index.Phonetic && Fold(v.Value) != "" {
 			ask(v.Param, escape.Replace(v.Value))
 			ask(v.Param+":contains", escape.Replace(v.Value))
 			ask(v.Param+":exact", escape.Replace(v.Value))
@@ -163,7 +164,7 @@ func askReferences(x *Index, ask func(name, value string)) {
 		}
 		ask(v.Param, escape.Replace(v.Target))
 		if typ, id, local, ok := resource.Target(v.Target); ok && local {
-			if p := planOf(x.Facets.Type).param(v.Param); p.CanTarget(typ) {
+			if p := index.Of(x.Facets.Type).Param(v.Param); p.CanTarget(typ) {
 				ask(v.Param+":"+typ, id)
 			}
 		}
@@ -181,15 +182,15 @@ func askQuantities(x *Index, ask func(name, value string)) {
 		if v.Code != "" {
 			ask(v.Param, "ge"+n+"|"+escape.Replace(v.System)+"|"+escape.Replace(v.Code))
 		}
-		if m, ok := measureOf(v.System, v.Code); ok && m.tens && m.power == 0 {
-			ask(v.Param, n+"|http://unitsofmeasure.org|"+escape.Replace(m.base))
+		if m, ok := index.MeasureOf(v.System, v.Code); ok && m.Of(v.Lo) == v.Lo {
+			ask(v.Param, n+"|http://unitsofmeasure.org|"+escape.Replace(m.Base))
 		}
 	}
 	for _, v := range x.Composites {
-		p := planOf(x.Facets.Type).param(v.Param)
+		p := index.Of(x.Facets.Type).Param(v.Param)
 		var parts []string
-		for i, part := range p.parts {
-			parts = append(parts, x.written(part.of.Kind, int(v.parts[i][0])))
+		for i, part := range p.Components {
+			parts = append(parts, written(x, part.Of.Kind, int(v.Parts[i][0])))
 		}
 		if !slices.Contains(parts, "") {
 			ask(v.Param, strings.Join(parts, "$"))
@@ -198,7 +199,7 @@ func askQuantities(x *Index, ask func(name, value string)) {
 }
 
 // written is a value of an index as a question for it.
-func (x *Index) written(kind Kind, at int) string {
+func written(x *Index, kind Kind, at int) string {
 	switch kind {
 	case ByToken:
 		return escape.Replace(x.Tokens[at].Code)

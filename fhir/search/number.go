@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cairn/fhir/resource"
+	"cairn/fhir/search/index"
 )
 
 var prefixes = map[Prefix]bool{
@@ -59,8 +60,8 @@ func addQuantity(c *Clause, part string) error {
 	if v.System != "" && v.Code == "" {
 		return mistake(c.Param, "Where there is a system, send a code of it, too.")
 	}
-	if m, ok := measureOf(v.System, v.Code); ok {
-		v.base, v.inBase = m.base, n.value(m)
+	if m, ok := index.MeasureOf(v.System, v.Code); ok {
+		v.base, v.inBase = m.Base, n.value(m)
 	}
 	c.Quantities = append(c.Quantities, v)
 	return nil
@@ -122,6 +123,6 @@ func plainNumber(whole, fraction string, point bool) bool {
 }
 
 // value is a number to compare with, in the base units of a measure if there is one.
-func (d decimal) value(m *measure) NumberValue {
-	return NumberValue{d.prefix, m.float(d.centre), m.float(d.lo), m.float(d.hi)}
+func (d decimal) value(m *index.Measure) NumberValue {
+	return NumberValue{d.prefix, m.Float(d.centre), m.Float(d.lo), m.Float(d.hi)}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"cairn/fhir/resource"
+	"cairn/fhir/search/index"
 )
 
 // ParseQuery reads the parameters of a search on one type. It refuses, with an *Error unless Options.Terms fails with
@@ -16,7 +17,7 @@ import (
 // their kind, and more than the bounds. Parameters for the form of the answer (_format, _pretty) are the face's own and
 // to be taken out first.
 func ParseQuery(typ string, values url.Values, o Options) (Query, error) {
-	plan := planOf(typ)
+	plan := index.Of(typ)
 	if plan == nil {
 		return Query{}, &Error{Code: resource.CodeValue, Text: "The type searched for is not a resource type of FHIR R4 (4.0.1)."}
 	}
@@ -41,7 +42,7 @@ func ParseQuery(typ string, values url.Values, o Options) (Query, error) {
 
 // parser reads the parameters of one query. Those of a chain have a parser of their own.
 type parser struct {
-	plan    *plan
+	plan    *index.Plan
 	query   Query
 	options Options
 	depth   int // chains around this query
@@ -80,13 +81,13 @@ func (r *parser) read(name, value string) error {
 		return r.include(base, modifier, value)
 	case base == "_list" && modifier == "":
 		return r.list(value)
-	case unanswered[base] != "":
-		return unsupported(base, unanswered[base])
+	case index.Unanswered(base) != "":
+		return unsupported(base, index.Unanswered(base))
 	}
 	if head, rest, chained := strings.Cut(name, "."); chained {
 		return r.chain(head, rest, value)
 	}
-	if p := r.plan.param(base); p != nil {
+	if p := r.plan.Param(base); p != nil {
 		return r.clause(p, modifier, value)
 	}
 	return r.unknown(name)
@@ -107,8 +108,8 @@ func (r *parser) unknown(name string) error {
 			known = append(known, name)
 		}
 	}
-	for i := range r.plan.params {
-		known = append(known, r.plan.params[i].Name)
+	for i := range r.plan.Params {
+		known = append(known, r.plan.Params[i].Name)
 	}
 	slices.Sort(known)
 	return unsupported(name, fmt.Sprintf("A search on %s does not know this parameter. It knows: %s.", r.query.Type, strings.Join(known, ", ")))
@@ -199,12 +200,12 @@ func elementName(s string) bool {
 func (r *parser) sort(value string) error {
 	for _, key := range strings.Split(value, ",") {
 		name, descending := strings.CutPrefix(key, "-")
-		p := r.plan.param(name)
+		p := r.plan.Param(name)
 		if p == nil || p.Kind == ByComposite || p.Kind == BySpecial {
 			return unsupported("_sort", fmt.Sprintf("A search on %s is sorted by search parameters that are not composite or special, with commas between them and - in front of one that descends.", r.query.Type))
 		}
 		if !slices.ContainsFunc(r.query.Sort, func(s SortRule) bool { return s.Param == name }) {
-			r.query.Sort = append(r.query.Sort, SortRule{name, descending})
+			r.query.Sort = append(r.query.Sort, SortRule{Param: name, Descending: descending})
 		}
 	}
 	if len(r.query.Sort) > maxSorts {
@@ -257,7 +258,7 @@ func (r *parser) checkInclude(name string, in Include) error {
 	if in.Param == "*" {
 		return nil
 	}
-	p := planOf(in.Type).param(in.Param)
+	p := index.Of(in.Type).Param(in.Param)
 	switch {
 	case p == nil || p.Kind != ByReference:
 		return unsupported(name, fmt.Sprintf("%s has no reference parameter of this name. It has: %s.", in.Type, references(in.Type)))
@@ -274,8 +275,8 @@ func (r *parser) checkInclude(name string, in Include) error {
 // references is the names of the reference parameters of a type.
 func references(typ string) string {
 	var names []string
-	for i := range planOf(typ).params {
-		if p := &planOf(typ).params[i]; p.Kind == ByReference {
+	for i := range index.Of(typ).Params {
+		if p := &index.Of(typ).Params[i]; p.Kind == ByReference {
 			names = append(names, p.Name)
 		}
 	}

@@ -40,12 +40,6 @@ type Include struct {
 	Iterate             bool
 }
 
-// SortRule is one key of _sort: a search parameter, also "_id" or "_lastUpdated".
-type SortRule struct {
-	Param      string
-	Descending bool
-}
-
 // Modifier is the part of a parameter's name after the colon (FHIR R4 3.1.1.4.4) as far as it changes what a Clause
 // means. ParseQuery resolves the others into values.
 type Modifier string

@@ -366,28 +366,6 @@ func FuzzParseQuery(f *testing.F) {
 	})
 }
 
-// FuzzExtract takes the values out of whatever is a resource, and reads back what is kept of them.
-func FuzzExtract(f *testing.F) {
-	for _, text := range []string{measured, pressure, person, hospital, set, risk, temperature, below5} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		d, err := resource.Parse(raw, resource.Limits{})
-		if err != nil {
-			return
-		}
-		x, err := Extract(d)
-		if err != nil {
-			return
-		}
-		kept, err := DecodeIndex(x.Encode())
-		if err != nil || !sameIndex(&x, &kept) {
-			t.Errorf("%+v became %+v, %v", x, kept, err)
-		}
-		x.Postings()
-	})
-}
-
 func BenchmarkParseQuery(b *testing.B) {
 	values := url.Values{"patient": {"1"}, "category": {"laboratory"}, "code": {"http://loinc.org|85354-9"}, "date": {"ge2020-01-01", "lt2021"}}
 	b.ReportAllocs()

@@ -53,95 +53,27 @@ func parse(t testing.TB, raw []byte) *resource.Doc {
 	return d
 }
 
-func TestSyntheaIsIndexed(t *testing.T) {
-	aboutNobody := map[string]bool{"Organization": true, "Practitioner": true}
-	undated := map[string]bool{"Organization": true, "Practitioner": true, "Patient": true}
-	uncoded := map[string]bool{"Practitioner": true, "Patient": true, "CarePlan": true}
-	for _, d := range synthea(t) {
+func extract(t testing.TB, text string) Index {
+	t.Helper()
+	x, err := Extract(parse(t, []byte(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// BenchmarkDecodeMatch is what a store does with each candidate of a search.
+func BenchmarkDecodeMatch(b *testing.B) {
+	for _, d := range synthea(b) {
+		if d.Type() != "Observation" || !d.Root().Get("valueQuantity").Exists() {
+			continue
+		}
 		x, err := Extract(d)
 		if err != nil {
-			t.Fatalf("%s: %v", d.Type(), err)
+			b.Fatal(err)
 		}
-		if (x.Subject == "") != aboutNobody[d.Type()] {
-			t.Errorf("%s is about %q", d.Type(), x.Subject)
-		}
-		if f := x.Facets; f.Type != d.Type() || f.ID != d.ID() {
-			t.Errorf("%s has the facets of %s", d.Type(), f.Type)
-		}
-		if (x.Facets.Hi == 0) != undated[d.Type()] && d.Type() != "Goal" && d.Type() != "MedicationRequest" {
-			t.Errorf("%s lies in [%d, %d)", d.Type(), x.Facets.Lo, x.Facets.Hi)
-		}
-		if (len(x.Facets.Codes) == 0) != uncoded[d.Type()] && d.Type() != "ImagingStudy" && d.Type() != "Goal" {
-			t.Errorf("%s has %d codes", d.Type(), len(x.Facets.Codes))
-		}
-	}
-}
-
-// first is the first Synthea resource of a type that a condition holds for.
-func first(t testing.TB, typ string, holds func(resource.Node) bool) *resource.Doc {
-	t.Helper()
-	for _, d := range synthea(t) {
-		if d.Type() == typ && holds(d.Root()) {
-			return d
-		}
-	}
-	t.Fatalf("Synthea has no such %s", typ)
-	return nil
-}
-
-func BenchmarkExtract(b *testing.B) {
-	all := synthea(b)
-	for _, c := range []struct {
-		name string
-		docs []*resource.Doc
-	}{
-		{"all", all},
-		{"Patient", []*resource.Doc{first(b, "Patient", resource.Node.Exists)}},
-		{"Observation", []*resource.Doc{first(b, "Observation", func(n resource.Node) bool { return n.Get("valueQuantity").Exists() })}},
-		{"Panel", []*resource.Doc{first(b, "Observation", func(n resource.Node) bool { return n.Get("component").Exists() })}},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			b.ReportAllocs()
-			n := 0
-			for b.Loop() {
-				for _, d := range c.docs {
-					if _, err := Extract(d); err != nil {
-						b.Fatal(err)
-					}
-					n++
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/resource")
-		})
-	}
-}
-
-// BenchmarkIndex is what a store does with an index: the encoding, the postings, and reading and matching it.
-func BenchmarkIndex(b *testing.B) {
-	d := first(b, "Observation", func(n resource.Node) bool { return n.Get("valueQuantity").Exists() })
-	x, err := Extract(d)
-	if err != nil {
-		b.Fatal(err)
-	}
-	raw := x.Encode()
-	code := x.Facets.Codes[0]
-	q := query(b, "Observation", "patient="+x.Subject+"&code="+code.System+"|"+code.Code+"&date=ge1900")
-	b.Run("Encode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			x.Encode()
-		}
-		b.ReportMetric(float64(len(raw)), "bytes")
-	})
-	b.Run("Postings", func(b *testing.B) {
-		b.ReportAllocs()
-		var p Postings
-		for b.Loop() {
-			p = x.Postings()
-		}
-		b.ReportMetric(float64(len(p.Keys)+len(p.Words)+len(p.Spans)), "postings")
-	})
-	b.Run("DecodeMatch", func(b *testing.B) {
+		raw, code := x.Encode(), x.Facets.Codes[0]
+		q := query(b, "Observation", "patient="+x.Subject+"&code="+code.System+"|"+code.Code+"&date=ge1900")
 		b.ReportAllocs()
 		for b.Loop() {
 			got, err := DecodeIndex(raw)
@@ -153,5 +85,7 @@ func BenchmarkIndex(b *testing.B) {
 				b.Fatal("no match")
 			}
 		}
-	})
+		return
+	}
+	b.Fatal("Synthea has no such Observation")
 }

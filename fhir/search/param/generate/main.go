@@ -323,9 +323,7 @@ func (b *builder) write(dir string) error {
 	}
 	var list strings.Builder
 	fmt.Fprintf(&list, "%s\npackage param\n\nvar byType = [...]table{\n", header)
-	for _, typ := range types {
-		fmt.Fprintf(&list, "\t{%q, %s},\n", typ, variable(typ))
-	}
+	writeLines(&list, types, func(typ string) string { return fmt.Sprintf("{%q, %s},", typ, variable(typ)) })
 	list.WriteString("}\n")
 	files["type_table.go"] = &list
 	names, err := b.names(dir + "/name_table.go")

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-var listed = regexp.MustCompile(`(?m)^\t"([^"]+)",$`)
+var listed = regexp.MustCompile(`"([^"]+)",`)
 
 // names writes the list of all names of parameters. Stored indexes name parameters by their place in it, so what the
 // file has already stays where it is, and what is missing is added at the end, the most frequent first.
@@ -40,9 +40,21 @@ func (b *builder) names(file string) (*strings.Builder, error) {
 	slices.SortFunc(missing, func(x, y string) int { return cmp.Or(cmp.Compare(often[y], often[x]), cmp.Compare(x, y)) })
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\npackage param\n\nvar names = [...]string{\n", header)
-	for _, name := range append(all, missing...) {
-		fmt.Fprintf(&out, "\t%q,\n", name)
-	}
+	writeLines(&out, append(all, missing...), func(name string) string { return fmt.Sprintf("%q,", name) })
 	out.WriteString("}\n")
 	return &out, nil
+}
+
+// writeLines writes a list, as many items on a line as fit.
+func writeLines(out *strings.Builder, list []string, item func(string) string) {
+	line := "\t"
+	for _, one := range list {
+		text := item(one)
+		if len(line)+len(text) > 140 {
+			out.WriteString(strings.TrimSuffix(line, " ") + "\n")
+			line = "\t"
+		}
+		line += text + " "
+	}
+	out.WriteString(strings.TrimSuffix(line, " ") + "\n")
 }

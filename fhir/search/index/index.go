@@ -1,4 +1,4 @@
-package search
+package index
 
 // Index is what can be searched of one resource. Every value names the search parameter that it belongs to.
 type Index struct {
@@ -67,7 +67,7 @@ type Place struct {
 // Composite is values that stand together in one element, for a composite search parameter (FHIR R4 3.1.1.4.11).
 type Composite struct {
 	Param string
-	parts [][]uint32 // for each component, places in the list of Index that the component's kind names
+	Parts [][]uint32 // for each component, places in the list of Index that the component's kind names
 }
 
 // Coding is a code and its system. System is "" where the resource names none.

@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"cairn/fhir/resource"
@@ -126,7 +126,7 @@ func (c *collector) facets(d *resource.Doc) Facets {
 		return !ok
 	})
 	c.run.Each(numbers.source, func(n resource.Node) bool {
-		if reference := normalTarget(c.text(n.Get("reference"))); reference != "" {
+		if reference := NormalTarget(c.text(n.Get("reference"))); reference != "" {
 			if typ, _, _, _ := resource.Target(reference); typ == "Organization" {
 				f.Source = reference
 			}

@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"bytes"
@@ -12,16 +12,16 @@ import (
 
 const ucum = "http://unitsofmeasure.org"
 
-// measure is a unit of UCUM as far as values in it are converted.
-type measure struct {
+// Measure is a unit of UCUM as far as values in it are converted.
+type Measure struct {
+	Base  string // the base units; the same for all units that measure the same
 	unit  unit.Unit
-	base  string // the base units; the same for all units that measure the same
-	power int    // the unit is ten to this power of base units,
-	tens  bool   // if it is one of tens
+	power int  // the unit is ten to this power of base units,
+	tens  bool // if it is one of tens
 }
 
 // findTens says whether the unit is one of tens.
-func (m *measure) findTens() {
+func (m *Measure) findTens() {
 	zero, one := m.unit.ToBase(new(big.Rat)), m.unit.ToBase(big.NewRat(1, 1))
 	for p := -24; p <= 24 && zero.Sign() == 0 && !m.tens; p++ {
 		m.tens = one.Cmp(new(big.Rat).SetFrac(power10(max(p, 0)), power10(max(-p, 0)))) == 0
@@ -30,8 +30,8 @@ func (m *measure) findTens() {
 }
 
 // usual are units that most quantities have, read once.
-var usual = sync.OnceValue(func() map[string]*measure {
-	m := map[string]*measure{}
+var usual = sync.OnceValue(func() map[string]*Measure {
+	m := map[string]*Measure{}
 	for _, code := range []string{
 		"%", "1", "/min", "{beats}/min", "{score}", "/uL", "10*3/uL", "10*6/uL", "10*9/L", "10*12/L", "[degF]", "Cel", "[in_i]", "[lb_av]",
 		"[oz_av]", "[ft_i]", "cm", "mm", "m", "km", "kg", "g", "mg", "ug", "ng", "pg", "kg/m2", "mm[Hg]", "kPa", "mmol/L", "umol/L", "nmol/L",
@@ -40,15 +40,15 @@ var usual = sync.OnceValue(func() map[string]*measure {
 		"W", "kcal", "kJ", "m/s", "Hz",
 	} {
 		if u, err := unit.Parse(code); err == nil {
-			m[code] = &measure{unit: u, base: u.Base()}
+			m[code] = &Measure{unit: u, Base: u.Base()}
 			m[code].findTens()
 		}
 	}
 	return m
 })
 
-// measureOf is the measure of a unit; not ok unless it is one of UCUM that is known.
-func measureOf(system, code string) (*measure, bool) {
+// MeasureOf is the measure of a unit; not ok unless it is one of UCUM that is known.
+func MeasureOf(system, code string) (*Measure, bool) {
 	if system != ucum {
 		return nil, false
 	}
@@ -59,11 +59,11 @@ func measureOf(system, code string) (*measure, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return &measure{unit: u, base: u.Base()}, true
+	return &Measure{unit: u, Base: u.Base()}, true
 }
 
-// float is a number of the measure's units in base units; without a measure, the number itself.
-func (m *measure) float(n *big.Rat) float64 {
+// Float is a number of the measure's units in base units; without a measure, the number itself.
+func (m *Measure) Float(n *big.Rat) float64 {
 	if m != nil {
 		n = m.unit.ToBase(n)
 	}
@@ -71,8 +71,8 @@ func (m *measure) float(n *big.Rat) float64 {
 	return f
 }
 
-// of is float for a number that was read as one of 64 bits: its shortest decimal form is taken as what was meant.
-func (m *measure) of(f float64) float64 {
+// Of is Float for a number that was read as one of 64 bits: its shortest decimal form is taken as what was meant.
+func (m *Measure) Of(f float64) float64 {
 	if math.IsInf(f, 0) || m.tens && m.power == 0 {
 		return f
 	}
@@ -85,11 +85,11 @@ func (m *measure) of(f float64) float64 {
 	if !ok {
 		return f
 	}
-	return m.float(n)
+	return m.Float(n)
 }
 
 // shift is a number in scientific form, times ten to the power of the measure.
-func (m *measure) shift(digits []byte) float64 {
+func (m *Measure) shift(digits []byte) float64 {
 	e := bytes.IndexByte(digits, 'e')
 	exponent, err := strconv.Atoi(string(digits[e+1:]))
 	if err != nil {
@@ -98,3 +98,5 @@ func (m *measure) shift(digits []byte) float64 {
 	shifted, _ := strconv.ParseFloat(string(strconv.AppendInt(digits[:e+1], int64(exponent+m.power), 10)), 64)
 	return shifted // an exponent that is too large gives infinity, as Rat does
 }
+
+func power10(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }

@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"math"
@@ -51,7 +51,7 @@ func TestEncodeRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := anyIndex(t)
 		raw := x.Encode()
-		got, err := DecodeIndex(raw)
+		got, err := Decode(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,11 +59,11 @@ func TestEncodeRoundTrip(t *testing.T) {
 			t.Fatalf("got  %+v\nwant %+v", got, x)
 		}
 		for n := range raw {
-			if _, err := DecodeIndex(raw[:n]); err == nil {
+			if _, err := Decode(raw[:n]); err == nil {
 				t.Fatalf("%d of %d bytes are accepted", n, len(raw))
 			}
 		}
-		if _, err := DecodeIndex(append(raw, 0)); err == nil {
+		if _, err := Decode(append(raw, 0)); err == nil {
 			t.Fatal("a byte too many is accepted")
 		}
 	})
@@ -94,11 +94,11 @@ func sameIndex(a, b *Index) bool {
 }
 
 func sameParts(a, b Composite) bool {
-	if a.Param != b.Param || len(a.parts) != len(b.parts) {
+	if a.Param != b.Param || len(a.Parts) != len(b.Parts) {
 		return false
 	}
-	for i := range a.parts {
-		if string(encodePlaces(a.parts[i])) != string(encodePlaces(b.parts[i])) {
+	for i := range a.Parts {
+		if string(encodePlaces(a.Parts[i])) != string(encodePlaces(b.Parts[i])) {
 			return false
 		}
 	}
@@ -112,17 +112,17 @@ func encodePlaces(places []uint32) (out []byte) {
 	return out
 }
 
-func FuzzDecodeIndex(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	x := extract(f, `{"resourceType":"Observation","code":{"coding":[{"system":"http://loinc.org","code":"1"},{"code":"1"}]},
 	 "subject":{"reference":"Patient/1"},"effectiveDateTime":"2020"}`)
 	f.Add(x.Encode())
 	f.Add([]byte{1, 255, 255, 255, 255, 15})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		x, err := DecodeIndex(raw)
+		x, err := Decode(raw)
 		if err != nil {
 			return
 		}
-		again, err := DecodeIndex(x.Encode())
+		again, err := Decode(x.Encode())
 		if err != nil || !sameIndex(&x, &again) {
 			t.Fatalf("%+v became %+v, %v", x, again, err)
 		}
@@ -137,7 +137,7 @@ func TestEverySyntheaIndexIsReadBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		raw := x.Encode()
-		got, err := DecodeIndex(raw)
+		got, err := Decode(raw)
 		if err != nil || !sameIndex(&x, &got) {
 			t.Fatalf("%s: %v", d.Type(), err)
 		}

@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"slices"
@@ -10,7 +10,7 @@ import (
 // Extract takes the searchable values out of a resource. It fails with a *resource.Error only where a time that
 // search and consent rely on is not one.
 func Extract(d *resource.Doc) (Index, error) {
-	p := planOf(d.Type())
+	p := Of(d.Type())
 	c := collector{plan: p, run: p.set.Begin(d.Root())}
 	if len(d.Raw()) <= fewBytes {
 		c.all = string(d.Raw())
@@ -19,8 +19,8 @@ func Extract(d *resource.Doc) (Index, error) {
 		c.value(c.current, n)
 		return true
 	}
-	for i := range p.params {
-		if program := &p.params[i]; program.Kind != ByComposite {
+	for i := range p.Params {
+		if program := &p.Params[i]; program.Kind != ByComposite {
 			c.param(program, visit)
 		} else {
 			c.composite(program, d.Root())
@@ -37,9 +37,9 @@ func Extract(d *resource.Doc) (Index, error) {
 // collector gathers the values of one resource.
 type collector struct {
 	reader
-	plan    *plan
+	plan    *Plan
 	run     *path.Run
-	current *program
+	current *Param
 	grouper *grouper // nil until there is a composite
 }
 
@@ -69,8 +69,8 @@ func (c *reader) start() {
 }
 
 // param takes the values of one parameter.
-func (c *collector) param(p *program, visit func(resource.Node) bool) {
-	if answeredElsewhere(p.Name) || !p.condition && c.run.Idle(p.number) {
+func (c *collector) param(p *Param, visit func(resource.Node) bool) {
+	if AnsweredElsewhere(p.Name) || !p.condition && c.run.Idle(p.number) {
 		return
 	}
 	c.start()
@@ -92,7 +92,7 @@ func truth(b bool) string {
 }
 
 // value takes what a parameter finds in a node, by the kind of the parameter and the shape of the data type.
-func (c *reader) value(p *program, n resource.Node) {
+func (c *reader) value(p *Param, n resource.Node) {
 	switch p.Kind {
 	case ByToken:
 		c.tokens(p, n)
@@ -155,12 +155,12 @@ func unique[T comparable](seen *map[any]struct{}, list []T, from int, value T) [
 
 // composite takes the groups of values that stand in one element. Every value of a component is a value of the
 // parameter that the component names, so that a group only has to say where in the lists they stand.
-func (c *collector) composite(p *program, root resource.Node) {
+func (c *collector) composite(p *Param, root resource.Node) {
 	if c.run.Idle(p.number) {
 		return
 	}
-	for i := range p.parts {
-		if of := p.parts[i].of; !c.index.has(of.Name, of.Kind) {
+	for i := range p.Components {
+		if of := p.Components[i].Of; !c.index.Has(of.Name, of.Kind) {
 			return
 		}
 	}
@@ -175,10 +175,10 @@ func (c *collector) composite(p *program, root resource.Node) {
 type grouper struct {
 	root    resource.Node
 	index   *Index
-	program *program
+	program *Param
 	finders [maxParts]finder
 	scratch reader
-	current *program
+	current *Param
 	element func(resource.Node) bool // add
 	visit   func(resource.Node) bool // takes a value of current
 }
@@ -196,17 +196,17 @@ func newGrouper(root resource.Node, into *reader) *grouper {
 // add takes the group of one element, unless a component has no value there. The last one is looked at first: it is
 // the value in most, and missing most often.
 func (g *grouper) add(base resource.Node) bool {
-	parts := make([][]uint32, len(g.program.parts))
+	parts := make([][]uint32, len(g.program.Components))
 	for i := len(parts) - 1; i >= 0; i-- {
-		part := &g.program.parts[i]
+		part := &g.program.Components[i]
 		from := base
 		if part.root {
 			from = g.root
 		}
 		g.scratch.clear()
-		g.current = part.of
+		g.current = part.Of
 		part.path.Each(from, g.visit)
-		if parts[i] = g.finders[i].places(g.index, &g.scratch.index, part.of); len(parts[i]) == 0 {
+		if parts[i] = g.finders[i].places(g.index, &g.scratch.index, part.Of); len(parts[i]) == 0 {
 			return true
 		}
 	}
@@ -227,7 +227,7 @@ func (c *reader) clear() {
 // finder says where in the lists of an index the values of one parameter stand.
 type finder struct{ at map[any]uint32 }
 
-func (f *finder) places(in, values *Index, p *program) []uint32 {
+func (f *finder) places(in, values *Index, p *Param) []uint32 {
 	switch p.Kind {
 	case ByToken:
 		return locate(f, in.Tokens, values.Tokens, p.Name)
@@ -247,7 +247,7 @@ func (f *finder) places(in, values *Index, p *program) []uint32 {
 
 func locate[V interface {
 	comparable
-	valued
+	Value
 }](f *finder, list, values []V, param string) (places []uint32) {
 	if len(values) == 0 {
 		return nil

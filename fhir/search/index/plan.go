@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"fmt"
@@ -27,34 +27,36 @@ const (
 	BySpecial   = param.Special
 )
 
-// program is a search parameter made ready to run.
-type program struct {
+// Param is a search parameter made ready to run.
+type Param struct {
 	*param.Param
-	number    int      // in the plan's set
-	condition bool     // whether it is true that counts, not what it selects
-	cover     []string // parameters whose postings are enough for this one
-	parts     []component
+	Components []Component // of a composite
+	number     int         // in the plan's set
+	condition  bool        // whether it is true that counts, not what it selects
+	cover      []string    // parameters whose postings are enough for this one
 }
 
-// component is a part of a composite parameter.
-type component struct {
-	of   *program // the parameter whose values it has
+// Component is a part of a composite parameter.
+type Component struct {
+	Of   *Param // the parameter whose values it has
 	path path.Program
 	root bool // the path begins at the resource
 }
 
-// plan is all that is taken out of one resource type.
-type plan struct {
+// Plan is all that is taken out of one resource type. It must not be changed.
+type Plan struct {
+	Params []Param // simple ones first, composites after them, each in the order of their names
 	typ    string
-	params []program // simple ones first, composites after them, each in the order of their names
-	byName map[string]*program
+	byName map[string]*Param
 	set    *path.Set
 	about  int  // number of the program that finds whom it is about
 	own    bool // the resource is the patient
 	facet  facetNumbers
 }
 
-// unanswered are parameters that R4 defines for every type and that cannot be answered here, with the reason.
+// Unanswered is why a parameter that R4 defines for every type cannot be answered here; "" for any other.
+func Unanswered(name string) string { return unanswered[name] }
+
 var unanswered = map[string]string{
 	"_text":    "The text of records is kept encrypted and is not searched.",
 	"_content": "The text of records is kept encrypted and is not searched.",
@@ -63,18 +65,18 @@ var unanswered = map[string]string{
 }
 
 // answeredElsewhere are parameters of every type whose values are not taken out of the resource.
-func answeredElsewhere(name string) bool { return name == "_id" || name == "_lastUpdated" }
+func AnsweredElsewhere(name string) bool { return name == "_id" || name == "_lastUpdated" }
 
-var lazyPlans = func() map[string]func() *plan {
-	all := map[string]func() *plan{}
+var lazyPlans = func() map[string]func() *Plan {
+	all := map[string]func() *Plan{}
 	for _, typ := range resource.Types() {
-		all[typ] = sync.OnceValue(func() *plan { return newPlan(typ) })
+		all[typ] = sync.OnceValue(func() *Plan { return newPlan(typ) })
 	}
 	return all
 }()
 
-// planOf is the plan of a resource type, made when it is first needed; nil if there is no such type.
-func planOf(typ string) *plan {
+// Of is the plan of a resource type, made when it is first needed; nil if there is no such type.
+func Of(typ string) *Plan {
 	if lazy := lazyPlans[typ]; lazy != nil {
 		return lazy()
 	}
@@ -93,19 +95,19 @@ func (n *numbering) add(expression string) int {
 	return len(n.programs) - 1
 }
 
-func newPlan(typ string) *plan {
-	p := &plan{typ: typ, own: typ == "Patient", byName: map[string]*program{}}
+func newPlan(typ string) *Plan {
+	p := &Plan{typ: typ, own: typ == "Patient", byName: map[string]*Param{}}
 	var n numbering
 	rows := rowsOf(typ)
-	p.params = make([]program, 0, len(rows))
+	p.Params = make([]Param, 0, len(rows))
 	for _, row := range rows {
-		p.params = append(p.params, program{Param: row, number: n.add(row.Path), cover: strings.Fields(row.Cover)})
-		added := &p.params[len(p.params)-1]
+		p.Params = append(p.Params, Param{Param: row, number: n.add(row.Path), cover: strings.Fields(row.Cover)})
+		added := &p.Params[len(p.Params)-1]
 		added.condition = n.programs[added.number].IsCondition()
 		p.byName[row.Name] = added
 		for _, part := range row.Parts {
 			expression, root := strings.CutPrefix(part.Path, "%resource.")
-			added.parts = append(added.parts, component{p.byName[part.Param], path.MustCompile(expression), root})
+			added.Components = append(added.Components, Component{p.byName[part.Param], path.MustCompile(expression), root})
 		}
 	}
 	p.about = n.add(subjectPaths[typ])
@@ -131,64 +133,12 @@ func rowsOf(typ string) []*param.Param {
 	return append(simple, composite...)
 }
 
-// param is a parameter by its name, or nil. The plan may be nil.
-func (p *plan) param(name string) *program {
+// Param is a parameter by its name, or nil. The plan may be nil.
+func (p *Plan) Param(name string) *Param {
 	if p == nil {
 		return nil
 	}
 	return p.byName[name]
-}
-
-// coverOf is the parameters whose postings hold the values of one: itself, unless others have them all.
-func coverOf(typ, name string) []string {
-	if p := planOf(typ).param(name); p != nil && len(p.cover) > 0 {
-		return p.cover
-	}
-	return []string{name}
-}
-
-// Param is a search parameter that is implemented.
-type Param struct {
-	Name          string
-	Type          Kind
-	Definition    string // canonical URL of the SearchParameter
-	Documentation string // in words, where this implementation says more than the definition
-}
-
-// documentation is what a kind understands.
-var documentation = map[Kind]string{
-	ByToken:     "code, system|code, |code or system|; a comma means or; repeat the parameter for and. Modifiers :not :text :of-type :in :not-in :above :below :missing.",
-	ByDate:      "Prefixes eq ne gt lt ge le sa eb ap. Times without a zone are UTC. ap widens the range by a tenth of its length on each side. Modifier :missing.",
-	ByReference: "Type/id, an absolute URL, a canonical, or an id alone. Modifiers :[type] :identifier :missing; chains.",
-	ByText:      "Begins with the value, without regard to case and accents. Modifiers :exact :contains :missing.",
-	ByNumber:    "Prefixes eq ne gt lt ge le sa eb ap; eq and ne by the digits given, ap within a tenth. Modifier :missing.",
-	ByQuantity:  "number, number|system|code or number||unit, with the prefixes of a number; units of UCUM are converted. Modifier :missing.",
-	ByURI:       "As written; a canonical is also found without its version. Modifiers :above :below :missing.",
-	ByComposite: "One value for each component, with $ between them. Modifier :missing.",
-	BySpecial:   "latitude|longitude|distance|unit with km (also without a unit), m, [mi_us] or [ft_us]; the distance is 10 km if it is left out. Modifier :missing.",
-}
-
-// Params is the search parameters that are implemented for a resource type in the order of their names; nil for an
-// unknown type.
-func Params(typ string) []Param {
-	p := planOf(typ)
-	if p == nil {
-		return nil
-	}
-	list := make([]Param, 0, len(p.params))
-	for i := range p.params {
-		r := &p.params[i]
-		one := Param{Name: r.Name, Type: r.Kind, Definition: r.Definition(), Documentation: documentation[r.Kind]}
-		switch {
-		case r.Name == "_id":
-			one.Documentation = "One or more logical ids separated by commas; once in a search."
-		case r.Name == "phonetic":
-			one.Documentation = "Sounds like the value in English (American Soundex)."
-		}
-		list = append(list, one)
-	}
-	slices.SortFunc(list, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
-	return list
 }
 
 // Program is how a search parameter finds its values in a resource, for whoever wants to check it against FHIRPath.

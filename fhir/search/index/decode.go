@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"encoding/binary"
@@ -23,8 +23,8 @@ type decoder struct {
 	places []uint32
 }
 
-// DecodeIndex reads what Encode wrote and refuses anything else. Subject, Updated and Facets are left to the caller.
-func DecodeIndex(raw []byte) (Index, error) {
+// Decode reads what Encode wrote and refuses anything else. Subject, Updated and Facets are left to the caller.
+func Decode(raw []byte) (Index, error) {
 	var few [fewStrings]string
 	d := decoder{raw: raw, text: string(raw), seen: few[:0]}
 	if len(raw) == 0 || raw[0] != indexVersion {
@@ -47,7 +47,7 @@ func DecodeIndex(raw []byte) (Index, error) {
 	})
 	x.URIs = decode(&d, 2, func(v *URI) { v.Param, v.Value = d.name(), d.string() })
 	x.Places = decode(&d, 3, func(v *Place) { v.Param = d.name(); v.Latitude, v.Longitude = d.floats() })
-	x.Composites = decode(&d, 2, func(v *Composite) { v.Param = d.name(); v.parts = d.parts() })
+	x.Composites = decode(&d, 2, func(v *Composite) { v.Param = d.name(); v.Parts = d.parts() })
 	if d.bad || d.at != len(raw) {
 		return Index{}, errIndex
 	}
@@ -55,7 +55,7 @@ func DecodeIndex(raw []byte) (Index, error) {
 }
 
 // decode reads a list whose values take at least so many bytes each.
-func decode[V valued](d *decoder, least int, value func(*V)) []V {
+func decode[V Value](d *decoder, least int, value func(*V)) []V {
 	n := d.number()
 	if n > uint64(len(d.raw)-d.at)/uint64(least) { //nolint:gosec // neither is negative
 		d.bad = true

@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"math"
@@ -38,7 +38,7 @@ func (c *reader) pair(n resource.Node, key string, yield func(system, code strin
 }
 
 // tokens takes the tokens out of a node, with the words for them.
-func (c *reader) tokens(p *program, n resource.Node) {
+func (c *reader) tokens(p *Param, n resource.Node) {
 	switch n.Kind() {
 	case resource.String:
 		c.token(p, p.System, c.text(n), "")
@@ -77,7 +77,7 @@ func (m *codeMembers) read(n resource.Node) {
 	}
 }
 
-func (c *reader) object(p *program, m *codeMembers) {
+func (c *reader) object(p *Param, m *codeMembers) {
 	switch {
 	case m.coding.Exists() || m.text.Exists(): // CodeableConcept
 		for coding := range m.coding.Items() {
@@ -87,7 +87,7 @@ func (c *reader) object(p *program, m *codeMembers) {
 		}
 		c.token(p, "", "", c.text(m.text))
 	case p.Contact:
-		c.token(p, c.text(m.system), contact(c.text(m.value)), "")
+		c.token(p, c.text(m.system), Contact(c.text(m.value)), "")
 	case m.value.Kind() == resource.String: // Identifier
 		c.identifier(p, m)
 	default:
@@ -95,7 +95,7 @@ func (c *reader) object(p *program, m *codeMembers) {
 	}
 }
 
-func (c *reader) coding(p *program, m *codeMembers) {
+func (c *reader) coding(p *Param, m *codeMembers) {
 	if code := c.text(m.code); code != "" {
 		c.token(p, c.text(m.system), code, c.text(m.display))
 	} else {
@@ -103,7 +103,7 @@ func (c *reader) coding(p *program, m *codeMembers) {
 	}
 }
 
-func (c *reader) identifier(p *program, m *codeMembers) {
+func (c *reader) identifier(p *Param, m *codeMembers) {
 	value := c.text(m.value)
 	c.token(p, c.text(m.system), value, c.text(m.typ.Get("text")))
 	c.codes(m.typ, "", func(system, code string) {
@@ -111,7 +111,7 @@ func (c *reader) identifier(p *program, m *codeMembers) {
 	})
 }
 
-func (c *reader) token(p *program, system, code, words string) {
+func (c *reader) token(p *Param, system, code, words string) {
 	if system == "" && code == "" && words == "" {
 		return
 	}
@@ -128,9 +128,9 @@ func (c *reader) text(n resource.Node) string {
 	return c.all[start+1 : end-1]
 }
 
-// contact is the value of a ContactPoint in the form in which it is compared: an address with "@" or "/" in lower case,
+// Contact is the value of a ContactPoint in the form in which it is compared: an address with "@" or "/" in lower case,
 // a number without what is put between its digits (FHIR R4 3.1.1.4.10 leaves this to the server).
-func contact(value string) string {
+func Contact(value string) string {
 	if strings.ContainsAny(value, "@/") {
 		return strings.ToLower(value)
 	}
@@ -207,11 +207,11 @@ func (c *reader) refuse(n resource.Node, text string) {
 }
 
 // reference takes what a Reference, a canonical or uri, or a resource that stands there itself points to.
-func (c *reader) reference(p *program, n resource.Node) {
+func (c *reader) reference(p *Param, n resource.Node) {
 	r := Reference{Param: p.Name}
 	switch n.Kind() {
 	case resource.String:
-		r.Target = normalTarget(c.text(n))
+		r.Target = NormalTarget(c.text(n))
 	case resource.Object:
 		if typ := c.text(n.Get("resourceType")); typ != "" {
 			if id := c.text(n.Get("id")); id != "" && p.CanTarget(typ) {
@@ -219,7 +219,7 @@ func (c *reader) reference(p *program, n resource.Node) {
 			}
 			break
 		}
-		r.Target = normalTarget(c.text(n.Get("reference")))
+		r.Target = NormalTarget(c.text(n.Get("reference")))
 		if identifier := n.Get("identifier"); identifier.Exists() {
 			r.System, r.Value = c.text(identifier.Get("system")), c.text(identifier.Get("value"))
 		}
@@ -229,8 +229,8 @@ func (c *reader) reference(p *program, n resource.Node) {
 	}
 }
 
-// normalTarget is a reference without a version of history, or "" if it is neither local nor an absolute URL.
-func normalTarget(reference string) string {
+// NormalTarget is a reference without a version of history, or "" if it is neither local nor an absolute URL.
+func NormalTarget(reference string) string {
 	typ, id, local, ok := resource.Target(reference)
 	switch {
 	case ok && local:
@@ -262,7 +262,7 @@ func absolute(reference string) bool {
 }
 
 // texts takes every searchable string of a node: itself, or the parts of a HumanName or an Address (FHIR R4 3.1.1.4.8).
-func (c *reader) texts(p *program, n resource.Node) {
+func (c *reader) texts(p *Param, n resource.Node) {
 	if text := c.text(n); text != "" {
 		c.word(p, text)
 		return
@@ -279,13 +279,13 @@ func (c *reader) texts(p *program, n resource.Node) {
 	}
 }
 
-func (c *reader) word(p *program, value string) {
-	if p.Name != phonetic {
+func (c *reader) word(p *Param, value string) {
+	if p.Name != Phonetic {
 		c.index.Texts = unique(&c.seen, c.index.Texts, c.from.texts, Text{p.Name, value})
 		return
 	}
-	for _, word := range words(Fold(value)) {
-		if code := soundex(word); code != "" {
+	for _, word := range Words(Fold(value)) {
+		if code := Soundex(word); code != "" {
 			c.index.Texts = unique(&c.seen, c.index.Texts, c.from.texts, Text{p.Name, code})
 		}
 	}

@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"encoding/binary"
@@ -10,6 +10,12 @@ import (
 // MaxSortKey is how many bytes of a string a sort looks at.
 const MaxSortKey = 128
 
+// SortRule is one key of _sort: a search parameter, also "_id" or "_lastUpdated".
+type SortRule struct {
+	Param      string
+	Descending bool
+}
+
 // SortKey is what a record is sorted by under a rule: bytes that compare in ascending order. Of several values it is
 // the least one, or the greatest one if the rule is descending (FHIR R4 3.1.1.5.1). Not ok if the record has no value:
 // then it comes last, whatever the direction.
@@ -20,7 +26,7 @@ func (x *Index) SortKey(r SortRule) (key []byte, ok bool) {
 	case "_lastUpdated":
 		return ordinal(x.Updated), true
 	}
-	p := planOf(x.Facets.Type).param(r.Param)
+	p := Of(x.Facets.Type).Param(r.Param)
 	if p == nil {
 		return nil, false
 	}
@@ -30,7 +36,7 @@ func (x *Index) SortKey(r SortRule) (key []byte, ok bool) {
 }
 
 // sortValues offers the sort key of every value under a parameter.
-func (x *Index) sortValues(p *program, offer func([]byte)) {
+func (x *Index) sortValues(p *Param, offer func([]byte)) {
 	switch p.Kind {
 	case ByToken:
 		each(x.Tokens, p.Name, func(t *Token) { offer(phrase(t.Code + "\x00" + t.System)) })
@@ -49,9 +55,9 @@ func (x *Index) sortValues(p *program, offer func([]byte)) {
 	}
 }
 
-func each[V valued](values []V, param string, visit func(*V)) {
+func each[V Value](values []V, param string, visit func(*V)) {
 	for i := range values {
-		if values[i].param() == param {
+		if values[i].Parameter() == param {
 			visit(&values[i])
 		}
 	}

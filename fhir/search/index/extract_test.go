@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"errors"
@@ -41,7 +41,7 @@ func rows(x Index) string {
 		out = append(out, fmt.Sprintf("%s %v %v", p.Param, p.Latitude, p.Longitude))
 	}
 	for _, c := range x.Composites {
-		out = append(out, fmt.Sprint(c.Param, c.parts))
+		out = append(out, fmt.Sprint(c.Param, c.Parts))
 	}
 	return strings.Join(out, "\n")
 }

@@ -1,21 +1,21 @@
-package search
+package index
 
 import (
 	"strings"
 	"unicode"
 )
 
-// phonetic is the name of the parameter that compares names by their sound.
-const phonetic = "phonetic"
+// Phonetic is the name of the parameter that compares names by their sound.
+const Phonetic = "phonetic"
 
-// words is the runs of letters and digits in a folded string.
-func words(folded string) []string {
+// Words is the runs of letters and digits in a folded string.
+func Words(folded string) []string {
 	return strings.FieldsFunc(folded, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
-// soundex is the American Soundex code of a folded word in lower case ("robert" and "rupert" are "r163"), or "" for a
+// Soundex is the American Soundex code of a folded word in lower case ("robert" and "rupert" are "r163"), or "" for a
 // word without a letter from a to z at its beginning.
-func soundex(word string) string {
+func Soundex(word string) string {
 	if word == "" || word[0] < 'a' || word[0] > 'z' {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"encoding/binary"
@@ -50,10 +50,10 @@ func (x *Index) Encode() []byte {
 }
 
 // encode writes a list: how many, and for each its parameter and the rest.
-func encode[V valued](e *encoder, values []V, rest func(*V)) {
+func encode[V Value](e *encoder, values []V, rest func(*V)) {
 	e.number(uint64(len(values)))
 	for i := range values {
-		e.name(values[i].param())
+		e.name(values[i].Parameter())
 		rest(&values[i])
 	}
 }
@@ -121,8 +121,8 @@ func (e *encoder) floats(lo, hi float64) {
 }
 
 func (e *encoder) parts(c *Composite) {
-	e.number(uint64(len(c.parts)))
-	for _, places := range c.parts {
+	e.number(uint64(len(c.Parts)))
+	for _, places := range c.Parts {
 		e.number(uint64(len(places)))
 		for _, at := range places {
 			e.number(uint64(at))

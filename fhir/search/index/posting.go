@@ -1,4 +1,4 @@
-package search
+package index
 
 import (
 	"cmp"
@@ -30,24 +30,10 @@ type Span struct{ Key, Lo, Hi int64 }
 // MaxWord is where a Word is cut, in bytes.
 const MaxWord = 64
 
-// Need is a necessary condition: a record that a query finds meets at least one alternative of each of its needs. A
-// need without alternatives is met by no record.
-type Need struct {
-	IDs      []string // the record has one of these ids
-	Subjects []string // the record is about one of these patients
-	Keys     []int64  // one of these is among the record's Keys
-	Words    []Word   // one of the record's Words has the Key and begins with Value
-	Ranges   []Range  // one of the record's Spans has the Key and overlaps the range
-	Updated  *Range   // the record was stored in the range
-}
-
-// Range is a range [Lo, Hi) in which something is looked for.
-type Range struct{ Key, Lo, Hi int64 }
-
 // Postings is what to keep of a record with this index. Equal indexes have equal postings, in the same order. A
 // parameter whose values others have too has none of its own: see param.Param.Cover.
 func (x *Index) Postings() Postings {
-	p := poster{plan: planOf(x.Facets.Type), typ: x.Facets.Type}
+	p := poster{plan: Of(x.Facets.Type), typ: x.Facets.Type}
 	for i := range x.Tokens {
 		if t := &x.Tokens[i]; t.Code != "" {
 			p.key(t.Param, t.Code)
@@ -57,7 +43,7 @@ func (x *Index) Postings() Postings {
 		p.reference(&x.References[i], x.Subject)
 	}
 	for _, u := range x.URIs {
-		p.key(u.Param, unversioned(u.Value))
+		p.key(u.Param, Unversioned(u.Value))
 	}
 	for _, t := range x.Texts {
 		p.word(t.Param, t.Value)
@@ -66,7 +52,7 @@ func (x *Index) Postings() Postings {
 		p.span(d.Param, "", d.Lo, d.Hi)
 	}
 	for _, n := range x.Numbers {
-		p.span(n.Param, "", Ordered(n.Lo), after(Ordered(n.Hi)))
+		p.span(n.Param, "", Ordered(n.Lo), After(Ordered(n.Hi)))
 	}
 	for i := range x.Quantities {
 		p.quantity(&x.Quantities[i])
@@ -80,7 +66,7 @@ func (x *Index) Postings() Postings {
 
 // poster gathers the postings of one record.
 type poster struct {
-	plan *plan
+	plan *Plan
 	typ  string
 	out  Postings
 	last string // the parameter that was asked about last, and whether others cover it
@@ -90,7 +76,7 @@ type poster struct {
 // covered reports whether the values of a parameter are found by those of others.
 func (p *poster) covered(param string) bool {
 	if param != p.last {
-		program := p.plan.param(param)
+		program := p.plan.Param(param)
 		p.last, p.skip = param, program != nil && len(program.cover) > 0
 	}
 	return p.skip
@@ -109,22 +95,24 @@ func (p *poster) reference(r *Reference, subject string) {
 		p.key(r.Param, r.Value)
 	}
 	if r.Target != "" && !(subject != "" && r.Target == "Patient/"+subject) {
-		p.key(r.Param, place(r.Target))
+		p.key(r.Param, Destination(r.Target))
 	}
 }
 
-func aboutPatient(param string) bool { return param == "patient" || param == "subject" }
+// AboutPatient reports whether a parameter says whom a record is about.
+func AboutPatient(param string) bool { return param == "patient" || param == "subject" }
 
-// place is what a target is found by: the id of a local one, so that it is found whatever type is asked for, else the
+// Destination is what a target is found by: the id of a local one, so that it is found whatever type is asked for, else the
 // URL without a version.
-func place(target string) string {
+func Destination(target string) string {
 	if _, id, local, ok := resource.Target(target); ok && local {
 		return id
 	}
-	return unversioned(target)
+	return Unversioned(target)
 }
 
-func unversioned(uri string) string {
+// Unversioned is a canonical without its version.
+func Unversioned(uri string) string {
 	uri, _, _ = strings.Cut(uri, "|")
 	return uri
 }
@@ -133,11 +121,11 @@ func (p *poster) word(param, value string) {
 	if p.covered(param) {
 		return
 	}
-	p.out.Words = append(p.out.Words, Word{hash(p.typ, param, ""), cut(Fold(value))})
+	p.out.Words = append(p.out.Words, Word{hash(p.typ, param, ""), Cut(Fold(value))})
 }
 
-// cut shortens a folded string to MaxWord bytes. It may part a character: words are compared as bytes.
-func cut(s string) string { return s[:min(len(s), MaxWord)] }
+// Cut shortens a folded string to MaxWord bytes. It may part a character: words are compared as bytes.
+func Cut(s string) string { return s[:min(len(s), MaxWord)] }
 
 func (p *poster) span(param, what string, lo, hi int64) {
 	if p.covered(param) {
@@ -152,10 +140,10 @@ func (p *poster) quantity(q *Quantity) {
 		return
 	}
 	what, lo, hi := q.System+"|"+q.Code, q.Lo, q.Hi
-	if m, ok := measureOf(q.System, q.Code); ok {
-		what, lo, hi = m.base, m.of(lo), m.of(hi)
+	if m, ok := MeasureOf(q.System, q.Code); ok {
+		what, lo, hi = m.Base, m.Of(lo), m.Of(hi)
 	}
-	p.span(q.Param, what, Ordered(lo), after(Ordered(hi)))
+	p.span(q.Param, what, Ordered(lo), After(Ordered(hi)))
 }
 
 // Ordered is a number as an integer, so that of two numbers the greater one has the greater integer.
@@ -167,12 +155,26 @@ func Ordered(f float64) int64 {
 	return bits
 }
 
-// after is the smallest integer above one, if there is one.
-func after(n int64) int64 {
+// After is the smallest integer above one, if there is one.
+func After(n int64) int64 {
 	if n == math.MaxInt64 {
 		return n
 	}
 	return n + 1
+}
+
+// Keys is the keys under which the values of a parameter are found: its own, or those of the parameters that have all its
+// values. of is the value or, for a Word or a Span, what it is measured in.
+func Keys(typ, param, of string) []int64 {
+	p := Of(typ).Param(param)
+	if p == nil || len(p.cover) == 0 {
+		return []int64{hash(typ, param, of)}
+	}
+	keys := make([]int64, len(p.cover))
+	for i, under := range p.cover {
+		keys[i] = hash(typ, under, of)
+	}
+	return keys
 }
 
 // hash is FNV-1a in 64 bits over the parts, each ended by a byte that text does not have, with its bits mixed at the
