@@ -1,15 +1,11 @@
 package fhir
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,7 +48,7 @@ func (s *Server) batch(ctx context.Context, c *rest.Call, b record.Bundle) (*res
 	var size atomic.Int64
 	s.each(ctx, c, b, answers, &size, func(e record.Entry) bool { return !e.Reads() })
 	s.each(ctx, c, b, answers, &size, func(e record.Entry) bool { return e.Reads() })
-	return &rest.Answer{Body: responses("batch-response", answers, c.Form.Return)}, nil
+	return &rest.Answer{Body: rest.Responses("batch-response", answers, c.Form.Return)}, nil
 }
 
 // each does some of the entries, several at once.
@@ -129,85 +125,4 @@ func (s *Server) callOf(c *rest.Call, e record.Entry) (*rest.Call, target, error
 		err = known(call)
 	}
 	return call, found, err
-}
-
-// responses writes a response bundle, an entry for each answer.
-func responses(kind string, answers []*rest.Answer, want rest.Return) []byte {
-	out := []byte(`{"resourceType":"Bundle","type":"` + kind + `"`)
-	for i, a := range answers {
-		out = append(out, separator(i)...)
-		out = appendResponse(out, a, want)
-	}
-	return append(out, closing(len(answers))...)
-}
-
-// appendResponse writes one entry of a response bundle.
-func appendResponse(out []byte, a *rest.Answer, want rest.Return) []byte {
-	a.Prefer(want, rest.Minimal)
-	out = append(out, '{')
-	outcome := a.Refused() != nil || a.Written && want == rest.Outcome
-	if body := embedded(a); body != nil && !outcome {
-		out = append(append(append(out, `"resource":`...), body...), ',')
-	}
-	out = append(append(out, `"response":{"status":`...), quote(a.StatusLine())...)
-	if a.Location != "" {
-		out = append(append(out, `,"location":`...), quote(a.Location)...)
-	}
-	if a.Version > 0 {
-		out = append(append(out, `,"etag":`...), quote(rest.ETag(a.Version))...)
-	}
-	if a.Updated > 0 {
-		out = append(append(out, `,"lastModified":`...), quote(instant(a.Updated))...)
-	}
-	if outcome {
-		out = append(append(out, `,"outcome":`...), a.Body...)
-	}
-	return append(appendReceipts(out, a), `}}`...)
-}
-
-func appendReceipts(out []byte, a *rest.Answer) []byte {
-	n := 0
-	for _, r := range a.Receipts {
-		if r.ID == "" {
-			continue
-		}
-		if n == 0 {
-			out = append(out, `,"extension":[`...)
-		} else {
-			out = append(out, ',')
-		}
-		out = append(append(append(out, `{"url":"urn:cairn:receipt","valueString":`...), quote(r.String())...), '}')
-		n++
-	}
-	if n > 0 {
-		out = append(out, ']')
-	}
-	return out
-}
-
-// embedded returns the body as a resource; what is none becomes a Binary.
-func embedded(a *rest.Answer) []byte {
-	switch {
-	case a.Body == nil || a.Status == http.StatusNotModified:
-		return nil
-	case a.Media == "":
-		return a.Body
-	}
-	return []byte(`{"resourceType":"Binary","contentType":` + string(quote(a.Media)) + `,"data":"` + base64.StdEncoding.EncodeToString(a.Body) + `"}`)
-}
-
-// instant writes a time as FHIR has it.
-func instant(millis int64) string {
-	return time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z")
-}
-
-// quote returns a JSON string.
-func quote(s string) []byte {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false) // so that URLs stay readable
-	if err := enc.Encode(s); err != nil {
-		return []byte(`""`)
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"cairn/api/face"
 	"cairn/api/rest"
@@ -45,8 +46,7 @@ type Server struct {
 	// of what stands in them looks things up in them.
 	interactions []interaction
 	operations   []operation
-	statement    []byte // the CapabilityStatement
-	statementTag string // its ETag
+	statement    func() statement // the CapabilityStatement, made when it is first asked for
 }
 
 // serve does one interaction. It is a method of Server.
@@ -57,7 +57,7 @@ func (s *Server) base() string { return s.Root + "/fhir" }
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
 	s.interactions, s.operations = interactions, operations
-	s.state()
+	s.statement = sync.OnceValue(s.state)
 	return http.HandlerFunc(s.handle)
 }
 

@@ -41,20 +41,20 @@ func (s *Server) gather(ctx context.Context, c *rest.Call) (*rest.Answer, error)
 
 func gathered(got exchange.Gathered, self string) []byte {
 	out := append([]byte(`{"resourceType":"Bundle","type":"searchset","total":`), strconv.Itoa(len(got.Items))...)
-	out = append(append(append(out, `,"link":[{"relation":"self","url":`...), quote(self)...), "}]"...)
+	out = append(append(append(out, `,"link":[{"relation":"self","url":`...), rest.Quote(self)...), "}]"...)
 	n := 0
 	for _, item := range got.Items {
-		out = append(out, separator(n)...)
-		out = append(append(out, `{"fullUrl":`...), quote(item.Sources[0].URL)...)
+		out = append(out, rest.Separator(n)...)
+		out = append(append(out, `{"fullUrl":`...), rest.Quote(item.Sources[0].URL)...)
 		out = links(out, item.Sources)
 		out = append(append(append(out, `,"resource":`...), item.Raw...), `,"search":{"mode":"match"}}`...)
 		n++
 	}
 	for _, c := range got.Custodians {
-		out = append(append(out, separator(n)...), custodian(c)...)
+		out = append(append(out, rest.Separator(n)...), custodian(c)...)
 		n++
 	}
-	return append(out, closing(n)...)
+	return append(out, rest.Closing(n)...)
 }
 
 // links writes the further sources of a record and where each one's proof is.
@@ -62,10 +62,10 @@ func links(out []byte, sources []exchange.Source) []byte {
 	var list []string
 	for i, s := range sources {
 		if i > 0 {
-			list = append(list, `{"relation":"alternate","url":`+string(quote(s.URL))+`}`)
+			list = append(list, `{"relation":"alternate","url":`+string(rest.Quote(s.URL))+`}`)
 		}
 		if s.Evidence != "" {
-			list = append(list, `{"relation":"evidence","url":`+string(quote(s.Evidence))+`}`)
+			list = append(list, `{"relation":"evidence","url":`+string(rest.Quote(s.Evidence))+`}`)
 		}
 	}
 	if len(list) == 0 {

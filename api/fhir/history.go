@@ -104,20 +104,12 @@ func (s *Server) historyBundle(page record.Page, self, next string) []byte {
 	if page.Total >= 0 {
 		out = strconv.AppendInt(append(out, `,"total":`...), int64(page.Total), 10)
 	}
-	out = appendLinks(out, self, next)
+	out = rest.AppendLinks(out, self, next)
 	for i, v := range page.Versions {
-		out = append(out, separator(i)...)
+		out = append(out, rest.Separator(i)...)
 		out = s.appendPast(out, v)
 	}
-	return append(out, closing(len(page.Versions))...)
-}
-
-func appendLinks(out []byte, self, next string) []byte {
-	out = append(append(append(out, `,"link":[{"relation":"self","url":`...), quote(self)...), '}')
-	if next != "" {
-		out = append(append(append(out, `,{"relation":"next","url":`...), quote(next)...), '}')
-	}
-	return append(out, ']')
+	return append(out, rest.Closing(len(page.Versions))...)
 }
 
 // appendPast writes one version with the request that made it.
@@ -129,11 +121,11 @@ func (s *Server) appendPast(out []byte, v record.Version) []byte {
 	case v.Version == 1:
 		method, url, status = "POST", v.Type, "201 Created"
 	}
-	out = append(append(out, `{"fullUrl":`...), quote(s.base()+"/"+v.Type+"/"+v.ID)...)
+	out = append(append(out, `{"fullUrl":`...), rest.Quote(s.base()+"/"+v.Type+"/"+v.ID)...)
 	if !v.Deleted {
 		out = append(append(out, `,"resource":`...), v.Raw...)
 	}
-	out = append(append(append(append(append(append(out, `,"request":{"method":"`...), method...), `","url":`...), quote(url)...), `},"response":{"status":"`...), status...)
-	out = append(append(out, `","etag":`...), quote(rest.ETag(v.Version))...)
-	return append(append(append(out, `,"lastModified":`...), quote(instant(v.Updated))...), "}}"...)
+	out = append(append(append(append(append(append(out, `,"request":{"method":"`...), method...), `","url":`...), rest.Quote(url)...), `},"response":{"status":"`...), status...)
+	out = append(append(out, `","etag":`...), rest.Quote(rest.ETag(v.Version))...)
+	return append(append(append(out, `,"lastModified":`...), rest.Quote(rest.Instant(v.Updated))...), "}}"...)
 }

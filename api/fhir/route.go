@@ -80,9 +80,10 @@ func (s *Server) find(c *rest.Call) (target, error) {
 	if n := len(path); n > 0 && strings.HasPrefix(path[n-1], "$") {
 		return s.findOperation(c, path)
 	}
+	own := len(path) > 0 && s.hasOwn(path[0])
 	var allow []string
 	for _, i := range s.interactions {
-		if !match(i.shape, path) {
+		if !match(i.shape, path) || own && strings.HasPrefix(i.shape, "{type}") {
 			continue
 		}
 		if i.method == c.Method || i.method == http.MethodGet && c.Method == http.MethodHead {
@@ -99,6 +100,24 @@ func (s *Server) find(c *rest.Call) (target, error) {
 	}
 	return target{}, fault.New(fault.NotFound, "not-found", "there is nothing under this address").
 		WithHint("GET [base]/metadata lists what is")
+}
+
+// hasOwn tells whether a type has routes of its own: those of every type are
+// then not for it.
+func (s *Server) hasOwn(typ string) bool {
+	return slices.ContainsFunc(s.interactions, func(i interaction) bool { return ownRoute(i.shape, typ) })
+}
+
+// ownRoute tells whether a route is one of a type's own.
+func ownRoute(shape, typ string) bool {
+	first, _, _ := strings.Cut(shape, "/")
+	return typ != "" && first == typ && resource.IsType(typ)
+}
+
+// serves tells whether there is a route for a method and a path.
+func (s *Server) serves(method, path string) bool {
+	_, err := s.find(&rest.Call{Method: method, Path: path})
+	return err == nil
 }
 
 // split cuts a path; a slash at its end says nothing.

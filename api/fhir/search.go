@@ -79,21 +79,21 @@ func (s *Server) searchset(page record.Page, self, next string, ignored []string
 	if page.Total >= 0 {
 		out = strconv.AppendInt(append(out, `,"total":`...), int64(page.Total), 10)
 	}
-	out = appendLinks(out, self, next)
+	out = rest.AppendLinks(out, self, next)
 	for i, v := range page.Versions {
-		out = append(out, separator(i)...)
-		out = append(append(out, `{"fullUrl":`...), quote(s.Root+"/fhir/"+v.Type+"/"+v.ID)...)
+		out = append(out, rest.Separator(i)...)
+		out = append(append(out, `{"fullUrl":`...), rest.Quote(s.Root+"/fhir/"+v.Type+"/"+v.ID)...)
 		out = append(append(out, `,"resource":`...), v.Raw...)
 		out = append(out, `,"search":{"mode":"`...)
 		out = append(append(out, v.Mode...), `"}}`...)
 	}
 	entries := len(page.Versions)
 	if len(ignored) > 0 {
-		out = append(append(append(out, separator(entries)...), `{"resource":`...), passedOver(ignored)...)
+		out = append(append(append(out, rest.Separator(entries)...), `{"resource":`...), passedOver(ignored)...)
 		out = append(out, `,"search":{"mode":"outcome"}}`...)
 		entries++
 	}
-	return append(out, closing(entries)...)
+	return append(out, rest.Closing(entries)...)
 }
 
 // passedOver is the OperationOutcome that says which parameters were not known
@@ -104,26 +104,10 @@ func passedOver(names []string) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(append(out, `{"severity":"warning","code":"not-supported","diagnostics":`...), quote("The search parameter "+name+" is not known and was ignored.")...)
+		out = append(append(out, `{"severity":"warning","code":"not-supported","diagnostics":`...), rest.Quote("The search parameter "+name+" is not known and was ignored.")...)
 		out = append(out, '}')
 	}
 	return append(out, "]}"...)
-}
-
-// separator opens the list of entries or goes on with it; an empty list is
-// left out (FHIR R4 2.6.2).
-func separator(i int) string {
-	if i == 0 {
-		return `,"entry":[`
-	}
-	return ","
-}
-
-func closing(n int) string {
-	if n == 0 {
-		return "}"
-	}
-	return "]}"
 }
 
 func size(versions []record.Version) (n int) {

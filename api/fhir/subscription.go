@@ -137,19 +137,19 @@ func (s *Server) subscriptionsFor(ctx context.Context, c *rest.Call, values url.
 	}
 	at := s.base() + "/Subscription?"
 	out := []byte(`{"resourceType":"Bundle","type":"searchset","total":` + strconv.Itoa(page.Total) + `,"link":[{"relation":"self","url":`)
-	out = append(append(out, quote(at+values.Encode())...), '}')
+	out = append(append(out, rest.Quote(at+values.Encode())...), '}')
 	if page.Next != "" {
 		values.Set("cursor", page.Next)
-		out = append(append(append(out, `,{"relation":"next","url":`...), quote(at+values.Encode())...), '}')
+		out = append(append(append(out, `,{"relation":"next","url":`...), rest.Quote(at+values.Encode())...), '}')
 	}
 	out = append(out, ']')
 	for i, r := range page.List {
-		out = append(out, separator(i)...)
-		out = append(append(out, `{"fullUrl":`...), quote(s.base()+"/Subscription/"+r.ID)...)
+		out = append(out, rest.Separator(i)...)
+		out = append(append(out, `{"fullUrl":`...), rest.Quote(s.base()+"/Subscription/"+r.ID)...)
 		out = append(append(out, `,"resource":`...), r.Raw...)
 		out = append(out, `,"search":{"mode":"match"}}`...)
 	}
-	return &rest.Answer{Body: append(out, closing(len(page.List))...)}, nil
+	return &rest.Answer{Body: append(out, rest.Closing(len(page.List))...)}, nil
 }
 
 // subscriptionStatus serves the operation $status on Subscription, of one or of

@@ -36,7 +36,7 @@ func (s *Server) transaction(ctx context.Context, c *rest.Call, b record.Bundle)
 	var size atomic.Int64
 	s.each(ctx, c, b, answers, &size, func(e record.Entry) bool { return e.Reads() })
 	header := http.Header{"Cairn-Stored": {strconv.Itoa(count)}}
-	return &rest.Answer{Body: responses("transaction-response", answers, c.Form.Return), Header: header}, nil
+	return &rest.Answer{Body: rest.Responses("transaction-response", answers, c.Form.Return), Header: header}, nil
 }
 
 // written is the answer to an entry that changed something, or found that it

@@ -113,7 +113,12 @@ func text(n resource.Node, name string) string {
 func (e *Entry) Reads() bool { return e.Method == "GET" || e.Method == "HEAD" }
 
 // AtEntry points a fault at the request of an entry.
-func AtEntry(err error, e Entry) error { return at(err, e.At+".request") }
+func AtEntry(err error, e Entry) error {
+	if f := fault.As(err); strings.HasPrefix(f.Expression, e.At) {
+		return f
+	}
+	return at(err, e.At+".request")
+}
 
 // at points a fault at the entry that caused it.
 func at(err error, where string) error {
