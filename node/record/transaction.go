@@ -319,18 +319,22 @@ func (t *transaction) identity(i int) (string, error) {
 	return s.ID, nil
 }
 
-// names keeps by what references mean the step's record: its fullUrl, and the
-// reference relative to the entry's own base (FHIR R4 2.36.4.1).
+// names keeps by what references mean the step's record: its fullUrl, the
+// reference relative to the entry's own base (FHIR R4 2.36.4.1), and the
+// condition on which it is created.
 func (t *transaction) names(s *step, local string) {
-	if s.FullURL == "" || s.doc == nil {
+	if s.doc == nil {
+		return
+	}
+	if s.Method == "POST" && s.condition != nil {
+		t.targets[s.condition.asked] = local
+	}
+	if s.FullURL == "" {
 		return
 	}
 	t.targets[s.FullURL] = local
 	if relative := typed(s.FullURL, s.Type); relative != "" && s.Method == "POST" {
 		t.targets[relative] = local
-	}
-	if s.Method == "POST" && s.condition != nil {
-		t.targets[s.condition.asked] = local
 	}
 }
 
