@@ -15,12 +15,33 @@ import (
 	"cairn/node"
 	"cairn/node/fault"
 	"cairn/node/identity"
+	"cairn/test/postgres"
 )
 
 // TestDownAndUp: an endpoint that is down loses nothing, over a restart of the
 // node too; what was perhaps sent bears its number when it is sent again.
-func TestDownAndUp(t *testing.T) {
-	h := found(t, nil)
+func TestDownAndUp(t *testing.T) { downAndUp(t, nil) }
+
+// TestOnPostgres is TestDownAndUp with the hospital's records in PostgreSQL.
+func TestOnPostgres(t *testing.T) {
+	server, err := postgres.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	url, err := server.Fresh()
+	if err != nil {
+		t.Fatal(err)
+	}
+	downAndUp(t, func(c *node.Config) { c.Store = url })
+}
+
+func downAndUp(t *testing.T, edit func(*node.Config)) {
+	h := found(t, edit)
 	doctor := h.doctor()
 	patient := h.patient(doctor)
 	r := receive(t)

@@ -29,6 +29,7 @@ type line struct {
 	stored store.Progress // as it is in the store
 	kept   time.Time      // when it was written
 	told   bool           // something was delivered, and the position is not written yet
+	slot   time.Time      // when the next notification may be made; zero: not asked for
 	narrow bool           // one at a time, to find what cannot be told
 
 	// Shared with the follower.
@@ -164,14 +165,14 @@ func (l *line) listen(yes bool) {
 // tell sends what there is to tell.
 func (l *line) tell(ctx context.Context, now time.Time) time.Duration {
 	if l.s.Until > l.s.Next {
-		return l.again(ctx)
+		return l.inTurn(ctx, now, l.again)
 	}
 	l.mu.Lock()
 	hits, lagging := len(l.hits), l.seen < l.head.Load()
 	l.mu.Unlock()
 	switch {
 	case hits > 0:
-		return l.fresh(ctx)
+		return l.inTurn(ctx, now, l.fresh)
 	case lagging:
 		return l.scan(ctx)
 	}
@@ -182,6 +183,18 @@ func (l *line) tell(ctx context.Context, now time.Time) time.Duration {
 		}
 	}
 	return l.beat(ctx, now)
+}
+
+// inTurn does something when the line's turn has come.
+func (l *line) inTurn(ctx context.Context, now time.Time, f func(context.Context) time.Duration) time.Duration {
+	if l.slot.IsZero() {
+		l.slot = l.desk.turns.take(now)
+	}
+	if wait := l.slot.Sub(now); wait > 0 {
+		return wait
+	}
+	l.slot = time.Time{}
+	return f(ctx)
 }
 
 // idle moves the position on to where nothing was left to tell, and reports

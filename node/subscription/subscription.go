@@ -68,6 +68,7 @@ type Config struct {
 	First    time.Duration // pause after a first failure, doubled with each further one; 0: a second
 	Most     time.Duration // longest pause; 0: five minutes
 	Failures uint64        // in a row, after which a subscription is in error; 0: 12
+	Rate     int           // notifications a second, of all subscriptions together; 0: 250. What comes faster goes together in one
 	Look     time.Duration // how often the log is looked at for entries of other processes, and this one's; 0: 10 ms
 }
 
@@ -76,6 +77,7 @@ func (c *Config) fill() {
 	set(&c.First, time.Second)
 	set(&c.Most, 5*time.Minute)
 	set(&c.Failures, 12)
+	set(&c.Rate, 250)
 	set(&c.Look, 10*time.Millisecond)
 }
 
@@ -99,6 +101,7 @@ type Desk struct {
 	post    Poster
 	log     *slog.Logger
 	changed chan struct{} // a subscription was changed here
+	turns   turns
 }
 
 // New makes the desk of the member `home`. Nothing is sent before Run.
@@ -106,13 +109,13 @@ func New(cfg Config, home string, door Door, g *gate.Gate, v *vault.Vault, j *ev
 	cfg.fill()
 	return &Desk{
 		cfg: cfg, home: home, door: door, gate: g, vault: v, journal: j, store: st, keys: keys, post: post, log: log,
-		changed: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), turns: turns{every: time.Second / time.Duration(cfg.Rate)},
 	}
 }
 
 // Bounds of what is kept.
 const (
-	maxOfOwner = 200
+	maxOfOwner = 500
 	maxOfAll   = 2000
 	keptEvents = 1000                 // numbers of a subscription that $events can still ask for
 	maxLag     = 1 << 20              // entries of the log that a subscription in error may fall behind and still be told of all

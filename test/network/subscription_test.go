@@ -263,6 +263,26 @@ func (s *scene) toldInLog(ctx context.Context, t *testing.T, sent ...string) {
 	}
 }
 
+// TestAlteredIsNotTold: a record whose facets were altered in the database after
+// it was numbered is not told; its number goes to nobody else.
+func TestAlteredIsNotTold(t *testing.T) {
+	ctx := within(t, time.Minute)
+	h, e := town.Find("north"), listen(t)
+	patient, _, _ := newPatient(ctx, t, h)
+	subscribed(ctx, t, physician(h), subscription("Observation", "patient="+patient, e.URL, "full-resource"))
+	e.close(true)
+	_, before, _ := e.state()
+	first, _ := post(ctx, t, h, "Observation", observation(patient, "laboratory", "4548-4"))
+	until(ctx, t, "it was tried", func() bool { _, tries, _ := e.state(); return tries > before })
+	sabotage(t, h, "UPDATE record SET facets = (SELECT facets FROM record WHERE type = 'Patient' LIMIT 1) WHERE type = 'Observation' AND id = '"+first+"'")
+	e.close(false)
+	second, _ := post(ctx, t, h, "Observation", observation(patient, "laboratory", "4548-4"))
+	until(ctx, t, "the second came", func() bool { told, _, _ := e.state(); return len(told) > 0 })
+	if told, _, bad := e.state(); !maps.Equal(told, map[int]string{2: "Observation/" + second}) || len(bad) > 0 {
+		t.Errorf("told %v, %v; altered %s", told, bad, first)
+	}
+}
+
 // TestNoLogNoNotification kills the log's writer, and only that, between an
 // event and its sending: nothing leaves until the log is back.
 func TestNoLogNoNotification(t *testing.T) {
