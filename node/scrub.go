@@ -72,7 +72,10 @@ func (n *Node) scrubRecords(ctx context.Context, progress func(done, total uint6
 		if err != nil {
 			return err
 		}
-		return v.CheckRows(s.records, s.rows)
+		if err := v.CheckRows(s.records, s.rows); err != nil {
+			return err
+		}
+		return n.Subscriptions.Scrub(ctx, v)
 	})
 }
 

@@ -43,6 +43,25 @@ func (d *Desk) open(ctx context.Context, s *store.Subscription) (*resource.Doc, 
 	return doc, w, nil
 }
 
+// Scrub opens what every subscription asks for, and on whose behalf, and returns
+// the first that was altered.
+func (d *Desk) Scrub(ctx context.Context, v *store.View) error {
+	rows, err := v.AllSubscriptions()
+	for i := 0; err == nil && i < len(rows); i++ {
+		s := rows[i]
+		if _, _, err = d.open(ctx, s); err == nil {
+			_, err = d.door.Standing(s.Standing, thing(s))
+		}
+		if fault.Is(err, fault.Refused) || err != nil && fault.As(err).Code == "subscription-old" {
+			err = nil // it is whole, and not told any more
+		}
+		if err != nil {
+			err = fault.Wrap(fault.Broken, "subscription-altered", "the row of "+s.ID+" in the table `subscription` was altered", err)
+		}
+	}
+	return err
+}
+
 // show returns a subscription as its owner sees it.
 func (d *Desk) show(ctx context.Context, s *store.Subscription) (Resource, error) {
 	doc, _, err := d.open(ctx, s)

@@ -9,6 +9,7 @@ import (
 	"cairn/fhir/resource"
 	"cairn/fhir/topic"
 	"cairn/node/hook"
+	"cairn/node/store"
 )
 
 // TestPause: pauses double up to the longest, and chance takes a quarter off
@@ -104,5 +105,27 @@ func TestTurns(t *testing.T) {
 	}
 	if turn := turns.take(now.Add(time.Second)); turn.After(now.Add(time.Second)) {
 		t.Error("a quiet time is forgotten")
+	}
+}
+
+// TestOnwards: where a subscription goes on when its owner has changed it.
+func TestOnwards(t *testing.T) {
+	at := store.Progress{Next: 10, Until: 20, Number: 7, Failures: 3, Due: 9, Error: "x"}
+	for name, x := range map[string]struct {
+		status string
+		other  bool
+		here   uint64
+		want   store.Progress
+	}{
+		"the same again":            {inError, false, 30, store.Progress{Next: 10, Until: 20, Number: 7}},
+		"something else":            {active, true, 30, store.Progress{Next: 10, Until: 10, Number: 7}},
+		"after it was off":          {off, false, 30, store.Progress{Next: 30, Until: 30, Number: 7}},
+		"after too long":            {inError, false, 10 + maxLag + 1, store.Progress{Next: 10 + maxLag + 1, Until: 10 + maxLag + 1, Number: 8}},
+		"after just not too long":   {inError, false, 10 + maxLag, store.Progress{Next: 10, Until: 20, Number: 7}},
+		"a position beyond the log": {inError, false, 5, store.Progress{Next: 10, Until: 20, Number: 7}},
+	} {
+		if got := onwards(&store.Subscription{Status: x.status, Progress: at}, x.other, x.here); got != x.want {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }

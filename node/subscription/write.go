@@ -3,6 +3,7 @@ package subscription
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -209,7 +210,7 @@ func (d *Desk) done(a *admitted, s *store.Subscription, draft *evidence.Draft, c
 // keeps its numbers, unless something else is asked for.
 func (d *Desk) replace(ctx context.Context, a *admitted, old *store.Subscription) (Resource, error) {
 	s := *old
-	s.Version, s.Epoch, s.Error, s.Failures, s.Due = old.Version+1, old.Epoch+1, "", 0, 0
+	s.Version, s.Epoch = old.Version+1, old.Epoch+1
 	other := true
 	if _, w, err := d.open(ctx, old); err == nil {
 		other = w.criteria.Topic() != a.wish.criteria.Topic() || !slices.Equal(w.filters, a.wish.filters)
@@ -222,15 +223,11 @@ func (d *Desk) replace(ctx context.Context, a *admitted, old *store.Subscription
 		if err := draft.Append(tx); err != nil {
 			return err
 		}
-		here := draft.Receipt().Index + 1
-		if old.Status == off {
-			s.Next, s.Until = here, here
-		} else if here-s.Next > maxLag {
-			// Too much was missed. The number that is left out tells the subscriber.
-			s.Next, s.Until, s.Number = here, here, s.Number+1
-		} else if other {
-			s.Until = s.Next
+		present, err := tx.Subscription(old.ID) // it may have been told of more meanwhile
+		if err != nil {
+			return err
 		}
+		s.Progress = onwards(present, other, draft.Receipt().Index+1)
 		return tx.ReplaceSubscription(&s, old.Version)
 	})
 	if fault.Is(err, fault.Precondition) {
@@ -240,6 +237,23 @@ func (d *Desk) replace(ctx context.Context, a *admitted, old *store.Subscription
 		return Resource{}, err
 	}
 	return d.done(a, &s, draft, false)
+}
+
+// onwards is where a subscription that its owner has changed goes on, when the
+// log is as long as here.
+func onwards(s *store.Subscription, other bool, here uint64) store.Progress {
+	p := s.Progress
+	p.Error, p.Failures, p.Due = "", 0, 0
+	switch {
+	case s.Status == off:
+		p.Next, p.Until = here, here
+	case here-min(here, p.Next) > maxLag:
+		// Too much was missed. The number that is left out tells the subscriber.
+		p.Next, p.Until, p.Number = here, here, p.Number+1
+	case other:
+		p.Until = p.Next
+	}
+	return p
 }
 
 // Delete ends a subscription and forgets what it asked for. Deleting what is
@@ -269,7 +283,7 @@ func (d *Desk) Delete(ctx context.Context, actor identity.Actor, id string, ifMa
 		if err := draft.Append(tx); err != nil {
 			return err
 		}
-		if err := tx.DropNotices(id, 0, s.Number); err != nil {
+		if err := tx.DropNotices(id, 0, math.MaxUint64); err != nil {
 			return err
 		}
 		return tx.ReplaceSubscription(&s, old.Version)

@@ -98,12 +98,19 @@ func TestTampered(t *testing.T) {
 	if n := total1(ctx, t, h, "Observation?patient="+patient); n != 2 {
 		t.Fatalf("%d observations", n)
 	}
+	wish := strings.Replace(string(subscription("Observation", "patient="+patient, "https://hooks.example.org", "empty")), "requested", "off", 1)
+	if _, err := physician(h).Expect(ctx, http.StatusCreated, http.MethodPost, "/fhir/Subscription", []byte(wish)); err != nil {
+		t.Fatal(err)
+	}
 	untilSealed(ctx, t, h)
 	if err := c.StopOne(h); err != nil {
 		t.Fatal(err)
 	}
 	const second, third = "(SELECT rid FROM version WHERE seq = 2)", "(SELECT rid FROM version WHERE seq = 3)"
 	for name, edit := range map[string]string{
+		"a subscription":      "UPDATE subscription SET body = substr(body, 1, 60) || x'00' || substr(body, 62)",
+		"a subscriber":        "UPDATE subscription SET standing = substr(standing, 1, 20) || x'00' || substr(standing, 22)",
+		"a wish's owner":      "UPDATE subscription SET owner = 'north lab'",
 		"a sealed body":       "UPDATE version SET body = substr(body, 1, 60) || x'00' || substr(body, 62) WHERE seq = 2",
 		"a category":          "UPDATE record SET facets = (SELECT facets FROM record WHERE rid = " + third + ") WHERE rid = " + second,
 		"whom it is about":    "UPDATE record SET subject = 'somebody' WHERE rid = " + second,
