@@ -24,6 +24,7 @@ import (
 	"cairn/node/feed"
 	"cairn/node/identity"
 	"cairn/node/keys"
+	"cairn/node/record"
 	"cairn/node/store"
 	"cairn/proof"
 )
@@ -267,6 +268,14 @@ func TestFeedFindsWhoIsThere(t *testing.T) {
 		if p := w.one("Patient", "family=Marsh"); p["version"] != uint64(2) {
 			t.Errorf("%v", p)
 		}
+		// An identifier that a message made a patient of, and somebody took away, is nobody's.
+		w.expect(er7.Accept, "", 0, adt("A28", "A4", "7", "Lockwood^Nora"))
+		nora := w.one("Patient", "family=Lockwood")
+		id, _ := nora["id"].(string)
+		if _, err := w.Records.Update(w.ctx, ehr, "Patient", id, []byte(`{"resourceType":"Patient","id":"`+id+`","identifier":[{"system":"urn:oid:1.2.3.4","value":"8"}]}`), record.Expect{}); err != nil {
+			t.Fatal(err)
+		}
+		w.expect(er7.Fault, "PID-3", er7.UnknownKey, adt("A31", "A5", "7", "Lockwood^Nora"))
 		w.expect(er7.Fault, "PID-3", er7.DuplicateKey, adt("A31", "A3", `5^^^NORTH^MR~6\F\,\E\$`, "Marsh^Edith"))
 	})
 }
@@ -343,8 +352,13 @@ func TestFeedQueue(t *testing.T) {
 		}
 
 		patient := w.one("Patient", "family=Hartley")["id"].(string) //nolint:forcetypeassert // a test
-		if _, err := w.Feed.Show(w.ctx, operator, second.ID); !fault.Is(err, fault.Refused) {
+		if _, err := w.Feed.Show(w.ctx, operator, second.ID); !fault.Is(err, fault.Refused) || fault.As(err).Code != "policy.write" {
 			t.Errorf("the operator is shown a message: %v", err)
+		}
+		for _, id := range []string{first.ID, second.ID} {
+			if _, err := w.Feed.Show(w.ctx, w.as("ehr", purpose("HRESCH")), id); !fault.Is(err, fault.Refused) {
+				t.Errorf("a message is shown for research: %v", err)
+			}
 		}
 		raw, err := w.Feed.Show(w.ctx, ehr, second.ID)
 		if err != nil || !strings.Contains(string(raw), "SECRET") {
