@@ -114,9 +114,9 @@ func (c *Clause) meetsToken(x *Index) bool {
 
 func meetsToken(t *Token, v *TokenValue) bool { return v.Match(t.System, t.Code) }
 
-// Match reports whether a coding meets the alternative. The text of a concept, which has no code, meets none.
+// Match reports whether a coding meets the alternative.
 func (v TokenValue) Match(system, code string) bool {
-	return (v.AnySystem || v.System == system) && (v.AnyCode || v.Code == code) && (code != "" || system != "")
+	return (v.AnySystem || v.System == system) && (v.AnyCode || v.Code == code)
 }
 
 func meetsType(i *Identifier, v *TypeValue) bool {
@@ -177,7 +177,7 @@ func meetsReference(r *Reference, v *ReferenceValue) bool {
 		return ok && local && id == v.ID
 	}
 	version, found := strings.CutPrefix(r.Target, v.Target)
-	return found && (version == "" || version[0] == '|' && !strings.Contains(v.Target, "|"))
+	return found && (version == "" || version[0] == '|')
 }
 
 func (c *Clause) meetsText(x *Index) bool {

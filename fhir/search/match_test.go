@@ -105,6 +105,12 @@ const pressure = `{"resourceType":"Observation","id":"b","status":"final","code"
 
 const risk = `{"resourceType":"RiskAssessment","id":"r","status":"final","subject":{"reference":"Patient/p"},"prediction":[{"probabilityDecimal":100}]}`
 
+const half = `{"resourceType":"RiskAssessment","status":"final","subject":{"reference":"Patient/p"},"prediction":[{"probabilityDecimal":0.5}]}`
+
+const adults = `{"resourceType":"ActivityDefinition","status":"active","library":["http://a.example/l|2"],"useContext":[{"code":{"code":"age"},"valueRange":{"low":{"value":18,"unit":"years"}}}]}`
+
+const selfMeasured = `{"resourceType":"Observation","status":"final","code":{"text":"t"},"subject":{"reference":"Patient/p"},"performer":[{"reference":"Patient/p"}]}`
+
 const temperature = `{"resourceType":"Observation","status":"final","code":{"text":"t"},"valueQuantity":{"value":37.5,"system":"http://unitsofmeasure.org","code":"Cel"}}`
 
 const below5 = `{"resourceType":"Observation","status":"final","code":{"text":"t"},"valueQuantity":{"value":5,"comparator":"<","unit":"mg/dL"}}`
@@ -176,16 +182,20 @@ func TestMeaning(t *testing.T) {
 		{"number", risk,
 			[]string{"probability=100", "probability=100.00", "probability=1e2", "probability=gt99", "probability=lt100.5", "probability=ge100", "probability=le100", "probability=sa99.9", "probability=eb101", "probability=ap95", "probability=ne99", "probability=1,100"},
 			[]string{"probability=99", "probability=ne100", "probability=gt100", "probability=lt100", "probability=sa100", "probability=ap80", "probability=100.1", "probability=-100"}},
+		{"between digits", half, []string{"probability=1", "probability=0.5", "probability=ne0"}, []string{"probability=0", "probability=ne1"}},
+		{"a range", adults, []string{"context-quantity=gt20", "context-quantity=ge18", "context-quantity=sa17", "context-type-quantity=age$gt20"}, []string{"context-quantity=eb20", "context-quantity=lt18", "context-quantity=20", "context-type-quantity=x$gt20"}},
+		{"canonical", adults, []string{"depends-on=http://a.example/l", "depends-on=http://a.example/l|2", "depends-on=x,http://a.example/l"}, []string{"depends-on=http://a.example/l|1", "depends-on=http://a.example"}},
+		{"herself", selfMeasured, []string{"performer=p", "performer=Patient/p", "performer:Patient=p", "performer=x,Patient/p"}, []string{"performer=Practitioner/p", "performer:Practitioner=p"}},
 		{"quantity", measured,
 			[]string{"value-quantity=72.5", "value-quantity=73", "value-quantity=gt72", "value-quantity=72.5|http://unitsofmeasure.org|kg", "value-quantity=72.5||kg", "value-quantity=72.5||kilograms", "combo-value-quantity=72.5",
 				"value-quantity=72500|http://unitsofmeasure.org|g", "value-quantity=gt72000|http://unitsofmeasure.org|g", "value-quantity=ap160|http://unitsofmeasure.org|[lb_av]", "value-quantity=lt0.0726|http://unitsofmeasure.org|Mg",
 				"value-quantity=1,72.5"},
-			[]string{"value-quantity=72.50001", "value-quantity=74", "value-quantity=72.5||g", "value-quantity=72.5|http://unitsofmeasure.org|g", "value-quantity=72.5|http://other.example|kg", "value-quantity=72.5|http://unitsofmeasure.org|cm",
+			[]string{"value-quantity=72.50001", "value-quantity=74", "value-quantity=72.5||g", "value-quantity=72.5|http://unitsofmeasure.org|g", "value-quantity=72.5|http://other.example|kg", "value-quantity=72.5|http://unitsofmeasure.org|cm", "value-quantity=72500|http://unitsofmeasure.org|m",
 				"value-quantity=gt72.5", "value-quantity=gt72500|http://unitsofmeasure.org|g", "value-quantity=72.5|http://unitsofmeasure.org|nonsense"}},
 		{"a scale with an offset", temperature, []string{"value-quantity=99.5|http://unitsofmeasure.org|[degF]", "value-quantity=gt310|http://unitsofmeasure.org|K"}, []string{"value-quantity=37.5|http://unitsofmeasure.org|K", "value-quantity=gt99.5|http://unitsofmeasure.org|[degF]"}},
 		{"less than 5", below5, []string{"value-quantity=lt4", "value-quantity=lt5||mg/dL", "value-quantity=le5"}, []string{"value-quantity=5", "value-quantity=gt5", "value-quantity=sa1"}},
 		{"composite", pressure,
-			[]string{"component-code-value-quantity=8480-6$120", "component-code-value-quantity=http://loinc.org|8480-6$gt110", "combo-code-value-quantity=8462-4$lt90|http://unitsofmeasure.org|mm[Hg]", "component-code-value-quantity=x$1,8462-4$80",
+			[]string{"component-code-value-quantity=8480-6$120", "component-code-value-quantity=http://loinc.org|8480-6$gt110", "combo-code-value-quantity=8462-4$lt90|http://unitsofmeasure.org|mm[Hg]", "component-code-value-quantity=x$1,8462-4$80", "component-code-value-quantity=http://loinc.org|$120,x$1", "component-code-value-quantity=8480-6$ne1,x$1",
 				"component-code-value-quantity=8480-6$lt17|http://unitsofmeasure.org|kPa", "combo-code=8462-4", "component-code=8480-6", "code-value-quantity:missing=true", "component-code-value-quantity:missing=false"},
 			[]string{"component-code-value-quantity=8480-6$80", "component-code-value-quantity=85354-9$120", "combo-code-value-quantity=8462-4$gt90", "code=8480-6", "component-code-value-quantity=8480-6$lt15|http://unitsofmeasure.org|kPa"}},
 		{"a composite of the whole", measured, []string{"code-value-quantity=29463-7$72.5", "combo-code-value-quantity=http://loinc.org|29463-7$ge72.5|http://unitsofmeasure.org|kg"}, []string{"code-value-quantity=29463-7$80", "component-code-value-quantity=29463-7$72.5"}},

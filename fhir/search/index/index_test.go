@@ -162,3 +162,21 @@ func FuzzExtract(f *testing.F) {
 		x.Postings()
 	})
 }
+
+// TestPostingsAreFew counts what a store keeps: nothing twice, nothing that another parameter has, nothing for the
+// patient whom a record is about.
+func TestPostingsAreFew(t *testing.T) {
+	for _, c := range []struct {
+		text               string
+		keys, words, spans int
+	}{
+		{`{"resourceType":"Patient","name":[{"family":"A","given":["B","C"]},{"family":"a"}],"gender":"male","birthDate":"1980"}`, 2, 3 + 3, 1}, // gender, deceased; a b c and their sounds
+		{`{"resourceType":"Observation","code":{"coding":[{"code":"a"},{"system":"s","code":"a"}]},"subject":{"reference":"Patient/1"},"performer":[{"reference":"Patient/1"}],"valueQuantity":{"value":1,"code":"x"}}`, 1, 0, 1},
+		{`{"resourceType":"Observation","code":{"text":"a"},"subject":{"reference":"Group/1"},"component":[{"code":{"coding":[{"code":"b"}]},"valueQuantity":{"value":1}}],"effectiveDateTime":"2020"}`, 2, 0, 2},
+	} {
+		x := extract(t, c.text)
+		if p := x.Postings(); len(p.Keys) != c.keys || len(p.Words) != c.words || len(p.Spans) != c.spans {
+			t.Errorf("%s: %d keys, %d words, %d spans", c.text, len(p.Keys), len(p.Words), len(p.Spans))
+		}
+	}
+}
