@@ -321,3 +321,50 @@ func TestAddressOfADatabase(t *testing.T) {
 		}
 	}
 }
+
+// What an update wrote and read again is undone like anything else.
+func TestUpdateThatReadsWhatItWroteIsUndone(t *testing.T) {
+	s := open(t, t.TempDir())
+	hold, held := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = s.Update(bg, func(*store.Tx) error { close(held); <-hold; return nil })
+	}()
+	<-held
+	mine := errors.New("mine")
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			err := s.Update(bg, func(tx *store.Tx) error {
+				e := logEntry(i, "")
+				if err := tx.Append(e); err != nil {
+					return err
+				}
+				if again, err := tx.Entry(e.Index); err != nil || again.ID != e.ID {
+					t.Errorf("it reads %+v, %v", again, err)
+				}
+				if err := tx.SetMeta(fmt.Sprint("k", i), []byte{1}); err != nil || i%2 == 0 {
+					return err
+				}
+				return mine
+			})
+			if failed := errors.Is(err, mine); failed != (i%2 == 1) {
+				t.Errorf("update %d: %v", i, err)
+			}
+		})
+	}
+	time.Sleep(10 * time.Millisecond) // most of them wait by now
+	close(hold)
+	wg.Wait()
+	if n := dense(t, s); n != 6 {
+		t.Errorf("%d entries", n)
+	}
+	view(t, s, func(v *store.View) error {
+		for i := range 12 {
+			value, err := v.Meta(fmt.Sprint("k", i))
+			if err != nil || (value != nil) != (i%2 == 0) {
+				t.Errorf("key %d: %v, %v", i, value, err)
+			}
+		}
+		return nil
+	})
+}
