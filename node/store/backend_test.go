@@ -77,3 +77,11 @@ func sqliteOnly(t testing.TB, why string) {
 		t.Skip("of SQLite only: " + why)
 	}
 }
+
+// postgresOnly skips a test of what only a server has.
+func postgresOnly(t testing.TB, why string) {
+	t.Helper()
+	if server == nil {
+		t.Skip("of PostgreSQL only: " + why)
+	}
+}
