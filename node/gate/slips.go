@@ -99,7 +99,7 @@ func (g *Gate) load(ctx context.Context, view *store.View, subject string) (out 
 	if view != nil {
 		err = read(view)
 	} else {
-		err = g.store.View(ctx, read)
+		err = g.store.Once(ctx, read)
 	}
 	if err != nil {
 		return holding{}, fmt.Errorf("reading slips: %w", err)

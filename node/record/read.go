@@ -65,6 +65,7 @@ func (d *Desk) open(ctx context.Context, actor identity.Actor, interaction strin
 	ask := gate.Ask{Interaction: interaction, Action: consent.Access, Subject: head.Subject, Query: fmt.Sprintf("%s/%s/_history/%d", row.Type, row.ID, row.Version)}
 	shown := false
 	pass, err := d.gate.Open(ctx, actor, ask, func(_ context.Context, allow gate.Allow) ([]gate.Record, error) {
+		shown = false
 		// An older version must be allowed by what it says itself and by what
 		// the record says today: a later closure reaches it too.
 		if !allow(nil, head.Subject, head.Facets) || !row.Deleted && !allow(nil, row.Subject, row.Facets) {
@@ -94,12 +95,19 @@ func (d *Desk) open(ctx context.Context, actor identity.Actor, interaction strin
 // find looks a record up, with the sealed row of one version, 0 for the current
 // one.
 func (d *Desk) find(ctx context.Context, typ, id string, version uint64) (head store.Hit, row *store.Version, err error) {
-	err = d.store.View(ctx, func(v *store.View) error {
+	look := d.store.View
+	if version == 0 {
+		look = d.store.Once
+	}
+	err = look(ctx, func(v *store.View) error {
+		if version == 0 {
+			if head, row, err = v.Head(typ, id); err != nil {
+				return err
+			}
+			return agree(head, row)
+		}
 		if head, err = v.Current(typ, id); err != nil {
 			return err
-		}
-		if version == 0 {
-			version = head.Version
 		}
 		if row, err = v.Version(typ, id, version); err != nil {
 			return err

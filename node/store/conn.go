@@ -120,6 +120,14 @@ func (r row) blob(i int) []byte {
 	return r.wire[i]
 }
 
+// from is the row without its first columns.
+func (r row) from(i int) row {
+	if r.values != nil {
+		return row{values: r.values[i:]}
+	}
+	return row{wire: r.wire[i:]}
+}
+
 // hash copies a 32-byte blob into h and reports whether it had that length.
 func (r row) hash(i int, h *[32]byte) bool {
 	if r.values != nil {

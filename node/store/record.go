@@ -173,6 +173,8 @@ type Hit struct {
 
 const hitColumns = "SELECT r.rid, r.type, r.id, r.version, r.seq, r.subject, r.updated, r.deleted, r.facets, r.found "
 
+const hitWidth = 10
+
 func scanHit(r row) (Hit, error) {
 	facets, err := decodeFacets(r.blob(8))
 	if err != nil {
@@ -209,8 +211,10 @@ func (v *View) Current(typ, id string) (Hit, error) {
 	return h, err
 }
 
-const versionRows = "SELECT v.type, r.id, v.version, v.subject, v.updated, v.deleted, v.entry, v.body, v.facets, v.seq " +
+const versionRows = "SELECT " + versionColumns +
 	"FROM version v JOIN record r ON r.rid = v.rid "
+
+const versionColumns = "v.type, r.id, v.version, v.subject, v.updated, v.deleted, v.entry, v.body, v.facets, v.seq "
 
 func scanVersion(r row) (*Version, error) {
 	v := &Version{Type: r.text(0), ID: r.text(1), Version: r.uint(2), Subject: r.text(3), Updated: r.int(4),
@@ -226,6 +230,29 @@ func scanVersion(r row) (*Version, error) {
 // Version returns one version of a record.
 func (v *View) Version(typ, id string, version uint64) (*Version, error) {
 	return v.version(versionRows+"WHERE r.type = ? AND r.id = ? AND v.version = ?", typ, id, clampInt64(version))
+}
+
+// Head returns the current state of a record, deleted or not, with its newest
+// version: both in one question.
+func (v *View) Head(typ, id string) (h Hit, newest *Version, err error) {
+	found, err := v.c.one(hitColumns+", "+versionColumns+"FROM record r JOIN version v ON v.seq = r.seq WHERE r.type = ? AND r.id = ?",
+		func(r row) (err error) {
+			if h, err = scanHit(r); err == nil {
+				newest, err = scanVersion(r.from(hitWidth))
+			}
+			return err
+		}, typ, id)
+	switch {
+	case err != nil:
+	case !found:
+		_, err = v.Current(typ, id) // it is there without its version only if somebody took that away
+		if err == nil {
+			err = damaged("a record's newest version")
+		}
+	case newest.Type != h.Type || newest.Version != h.Version:
+		err = damaged("a record's newest version")
+	}
+	return h, newest, err
 }
 
 // Newest returns the version that a hit is the current state of.

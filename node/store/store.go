@@ -250,6 +250,17 @@ func (s *Store) View(ctx context.Context, f func(v *View) error) error {
 	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: epoch, bounds: &s.bounds})
 }
 
+// Once is View for an f that asks one question: if it asks more, each answer is
+// of a state of its own. It costs less.
+func (s *Store) Once(ctx context.Context, f func(v *View) error) error {
+	c, err := s.readers.take(ctx, s.closing)
+	if err != nil {
+		return err
+	}
+	defer s.readers.give(c)
+	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: s.writer.seen.Load()})
+}
+
 // View reads. Its methods answer with fault.NotFound where one thing is asked
 // for and there is none.
 type View struct {
