@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -29,6 +30,9 @@ func TestMain(m *testing.M) {
 	}
 	if only != "sqlite" && code == 0 {
 		code = onPostgres(m)
+	}
+	for _, f := range slices.Backward(atEnd) {
+		f()
 	}
 	os.Exit(code)
 }
