@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -52,12 +53,45 @@ func newPlanner(v *View, q *search.Query, after int64, want int) *planner {
 		p.after, p.end = max(after, lo), hi
 	}
 	p.typ = option{runs: []run{{typeKey(q.Type), p.after, p.end}}}
-	for _, n := range q.Needs() {
+	for _, n := range together(q.Needs()) {
 		if q.Subject == "" || !slices.Contains(n.Subjects, q.Subject) {
 			p.options = append(p.options, p.option(n))
 		}
 	}
 	return p
+}
+
+// together makes one need of several that ask for ranges of the same kind, as
+// "not before" and "before" do: a record has one time at which it was stored, and
+// among its spans under a key there is one that holds all others.
+func together(needs []search.Need) (out []search.Need) {
+	var updated *search.Range
+	ranges := map[int64]*search.Range{}
+	for _, n := range needs {
+		alone := len(n.IDs)+len(n.Subjects)+len(n.Keys)+len(n.Words) == 0
+		switch {
+		case alone && n.Updated != nil && len(n.Ranges) == 0:
+			updated = meet(updated, *n.Updated)
+		case alone && n.Updated == nil && len(n.Ranges) == 1:
+			ranges[n.Ranges[0].Key] = meet(ranges[n.Ranges[0].Key], n.Ranges[0])
+		default:
+			out = append(out, n)
+		}
+	}
+	if updated != nil {
+		out = append(out, search.Need{Updated: updated})
+	}
+	for _, key := range slices.Sorted(maps.Keys(ranges)) {
+		out = append(out, search.Need{Ranges: []search.Range{*ranges[key]}})
+	}
+	return out
+}
+
+func meet(a *search.Range, b search.Range) *search.Range {
+	if a != nil {
+		b.Lo, b.Hi = max(a.Lo, b.Lo), min(a.Hi, b.Hi)
+	}
+	return &b
 }
 
 // option makes runs of a need whose alternatives all are keys or patients.

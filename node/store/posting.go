@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 // traces are the rows of posting, word and span that a record has besides its
 // own: all follow from its index. Each list is sorted and holds nothing twice.
+// Under each key there is a span that holds all others.
 type traces struct {
 	keys  []int64
 	words []search.Word
@@ -27,9 +29,27 @@ func tracesOf(typ string, x *search.Index) traces {
 	t.keys = slices.Compact(t.keys)
 	slices.SortFunc(t.words, compareWords)
 	t.words = slices.Compact(t.words)
+	t.spans = append(t.spans, hulls(t.spans)...)
 	slices.SortFunc(t.spans, compareSpans)
 	t.spans = slices.Compact(t.spans)
 	return t
+}
+
+// hulls returns for every key the span that holds all others under it, so that a
+// record of which one span meets one range and another span another range has a
+// span that meets both.
+func hulls(spans []search.Span) []search.Span {
+	if len(spans) < 2 {
+		return nil
+	}
+	all := map[int64]search.Span{}
+	for _, s := range spans {
+		if h, ok := all[s.Key]; ok {
+			s.Lo, s.Hi = min(s.Lo, h.Lo), max(s.Hi, h.Hi)
+		}
+		all[s.Key] = s
+	}
+	return slices.Collect(maps.Values(all))
 }
 
 func compareWords(a, b search.Word) int {

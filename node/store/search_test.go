@@ -198,3 +198,39 @@ func TestCursorOfAnotherSearchIsRefused(t *testing.T) {
 		return err
 	})
 }
+
+// Of a record with two values one may meet one condition and one the other.
+func TestTwoValuesMeetTwoRanges(t *testing.T) {
+	s := open(t, t.TempDir())
+	store.Tight(s)
+	record := func(id string, days ...int64) store.Record {
+		r := store.Record{Type: "Observation", ID: id, Version: 1, Body: []byte{1}, Index: search.Index{Facets: search.Facets{Type: "Observation", ID: id}}}
+		for _, d := range days {
+			r.Index.Dates = append(r.Index.Dates, search.Date{Param: "date", Lo: d, Hi: d + 1})
+		}
+		return r
+	}
+	fill(t, s, []store.Record{
+		record("apart", 100, 900), record("low", 100), record("high", 900), record("middle", 500), record("none"), record("three", 120, 480, 880),
+		record("x1", 950), record("x2", 951), record("x3", 952), record("x4", 953), record("x5", 954), record("x6", 955), record("x7", 956),
+	})
+	clause := func(p search.Prefix, day int64) search.Clause {
+		return search.Clause{Kind: search.ByDate, Param: "date", Dates: []search.DateValue{{Prefix: p, Lo: day, Hi: day + 1}}}
+	}
+	for _, c := range []struct {
+		clauses []search.Clause
+		want    []string
+	}{
+		{[]search.Clause{clause(search.Less, 200), clause(search.Greater, 800)}, []string{"apart", "three"}},
+		{[]search.Clause{clause(search.Greater, 400), clause(search.Less, 600)}, []string{"apart", "middle", "three"}},
+		{[]search.Clause{clause(search.Equal, 100), clause(search.Equal, 900)}, []string{"apart"}},
+	} {
+		view(t, s, func(v *store.View) error {
+			got, _ := pages(t, v, search.Query{Type: "Observation", Clauses: c.clauses, Count: 10, Total: "accurate"}, nil)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%+v: got %v, want %v", c.clauses, got, c.want)
+			}
+			return nil
+		})
+	}
+}

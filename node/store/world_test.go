@@ -76,6 +76,9 @@ func draw(t *rapid.T, typ string, n int) object {
 			o["partOf"] = ref("Encounter/en" + number(8))
 		}
 	case "Condition":
+		if maybe() {
+			o["onsetPeriod"] = object{"start": one(days), "end": "2021-03"}
+		}
 		o["code"] = coding(one(systems), one(codes))
 		o["encounter"] = ref("Encounter/en" + number(8))
 	case "Observation":
@@ -92,6 +95,13 @@ func draw(t *rapid.T, typ string, n int) object {
 		}
 		if maybe() {
 			o["hasMember"] = list{ref("Observation/ob" + number(30))}
+		}
+		if maybe() {
+			var parts list
+			for range rapid.IntRange(1, 3).Draw(t, "parts") {
+				parts = append(parts, object{"code": coding("http://s1", one(codes)), "valueQuantity": object{"value": rapid.IntRange(0, 5).Draw(t, "part"), "code": "mg", "system": "http://unitsofmeasure.org"}})
+			}
+			o["component"] = parts
 		}
 		switch rapid.IntRange(0, 3).Draw(t, "kind") {
 		case 0:
@@ -261,7 +271,7 @@ var conditions = map[string][]string{
 	"Observation": {
 		"code=c1", "code=http://s1|c2", "code=http://s2|", "code=c1,c3", "code:not=c1", "code:missing=true", "code:text=alp", "category=c1", "category:missing=false",
 		"combo-code=c2", "date=ge2020-02", "date=2020", "date=lt2020-02-03", "date=ne2020-02", "value-quantity=gt5||mg", "value-quantity=5|http://unitsofmeasure.org|mg",
-		"value-quantity=le0.004|http://unitsofmeasure.org|g", "value-string=an", "value-string:exact=Alpha", "value-string:contains=lph", "value-concept=c1",
+		"value-quantity=le0.004|http://unitsofmeasure.org|g", "value-string=an", "value-string:exact=Alpha", "value-string:contains=lph", "value-concept=c1", "component-value-quantity=gt2", "component-value-quantity=lt3", "component-value-quantity=ge4|http://unitsofmeasure.org|mg", "component-value-quantity=le2|http://unitsofmeasure.org|mg",
 		"subject=Patient/pt1", "patient=pt2", "patient=Patient/pt0,Patient/pt3", "patient:missing=true", "encounter=en1", "encounter=Encounter/en1,Encounter/en2,Encounter/en7",
 		"performer=Practitioner/pr1", "performer=pt1", "code-value-quantity=c1$gt3", "code-value-concept=c2$c1", "_id=ob1,ob2,ob29", "_lastUpdated=gt1970-01-01T00:00:10Z",
 		"_lastUpdated=le1970-01-01T00:00:05Z", "has-member=Observation/ob3,Observation/ob4", "subject:Patient.name=an", "patient.gender=female", "encounter.class=AMB",
@@ -278,7 +288,10 @@ var conditions = map[string][]string{
 		"class=AMB", "date=ge2020-02-03", "subject=Patient/pt1", "patient=pt2", "part-of=Encounter/en1", "part-of.class=EMER", "subject:Patient.name=a", "_has:Observation:encounter:code=c1",
 		"_has:Condition:encounter:code=c1,c2", "status=finished", "part-of:missing=true",
 	},
-	"Condition":    {"code=c1,c2", "subject=Patient/pt1", "patient=pt2", "encounter=en1", "encounter.class=AMB", "patient.name=an"},
+	"Condition": {
+		"onset-date=ge2020-02", "onset-date=lt2020-02-03", "onset-date=2021", "onset-date=gt2020-02-02", "recorded-date:missing=true",
+		"code=c1,c2", "subject=Patient/pt1", "patient=pt2", "encounter=en1", "encounter.class=AMB", "patient.name=an",
+	},
 	"Organization": {"name=a", "partof=or1", "partof.name=a", "_has:Patient:organization:gender=female", "name:contains=n"},
 	"Practitioner": {"name=an", "_has:Observation:performer:code=c1", "_has:Patient:general-practitioner:name=an", "family=zo"},
 	"Provenance":   {"target=Observation/ob1,Observation/ob2", "agent=Practitioner/pr1", "patient=pt1", "target:Observation.code=c1"},
