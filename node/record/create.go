@@ -3,8 +3,6 @@ package record
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"cairn/node/identity"
 )
 
@@ -31,7 +29,7 @@ func (d *Desk) create(ctx context.Context, actor identity.Actor, typ string, bod
 	if err != nil {
 		return Version{}, err
 	}
-	id := uuid.NewString()
+	id := freshID()
 	var w *draft
 	err = d.repeat(ctx, func() (*batch, error) {
 		var holds []hold

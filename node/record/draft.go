@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"fmt"
+	"maps"
+	"sync"
 	"time"
 
 	"cairn/consent"
@@ -21,6 +23,7 @@ type draft struct {
 	version Version
 	subject string
 	index   search.Index
+	ready   *store.Ready
 	body    []byte
 	event   *evidence.Draft
 	expect  uint64 // the version that must be current; 0: none
@@ -30,6 +33,7 @@ type draft struct {
 type among struct {
 	patients map[string]bool                       // ids of patients that come with it
 	link     func(reference string) (string, bool) // what references mean that name others of it; nil: none does
+	met      sync.Map                              // patients who were looked up and are known here
 }
 
 // prepare stamps, indexes, seals and drafts one version; nothing is written
@@ -88,7 +92,7 @@ func notHere() error {
 // local patient: it would belong to nobody's consent and nobody's log.
 func (d *Desk) about(ctx context.Context, doc *resource.Doc, out *draft, with *among) error {
 	if out.subject != "" {
-		return d.store.View(ctx, func(v *store.View) error { return known(v, out, with.known()) })
+		return d.acquainted(ctx, out, with)
 	}
 	for _, name := range []string{"subject", "patient", "beneficiary"} {
 		who := doc.Root().Get(name)
@@ -105,6 +109,20 @@ func (d *Desk) about(ctx context.Context, doc *resource.Doc, out *draft, with *a
 	return nil
 }
 
+// acquainted is known before the write itself, which looks once more.
+func (d *Desk) acquainted(ctx context.Context, out *draft, with *among) error {
+	if with != nil {
+		if _, met := with.met.Load(out.subject); met {
+			return nil
+		}
+	}
+	err := d.store.View(ctx, func(v *store.View) error { return known(v, out, with.known()) })
+	if err == nil && with != nil {
+		with.met.Store(out.subject, true)
+	}
+	return err
+}
+
 // seal asks the gate, encrypts the bytes and drafts the event.
 func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind, action string) error {
 	v := out.version
@@ -112,7 +130,8 @@ func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind,
 	if err != nil {
 		return err
 	}
-	sealed, err := d.vault.Seal(ctx, permit, out.subject, v.Ref(), store.EncodeFacets(&out.index.Facets), v.Raw)
+	out.ready = store.Prepare(v.Type, &out.index)
+	sealed, err := d.vault.Seal(ctx, permit, out.subject, v.Ref(), out.ready.Facets(), v.Raw)
 	if err != nil {
 		return err
 	}
@@ -128,20 +147,24 @@ func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind,
 // write puts a prepared version, its search values and its event into one
 // store transaction.
 func (d *Desk) write(tx *store.Tx, w *draft) error {
+	v := w.version
+	err := tx.PutRecord(store.Record{ // it looks before it writes
+		Type: v.Type, ID: v.ID, Version: v.Version, Subject: w.subject, Updated: v.Updated, Deleted: v.Deleted,
+		Entry: tx.Next(), Body: w.body, Index: w.index, Ready: w.ready,
+	}, w.expect)
+	if err != nil {
+		return err
+	}
 	if err := w.event.Append(tx); err != nil {
 		return err
 	}
 	w.version.Receipt = w.event.Receipt()
-	v := w.version
-	return tx.PutRecord(store.Record{
-		Type: v.Type, ID: v.ID, Version: v.Version, Subject: w.subject, Updated: v.Updated, Deleted: v.Deleted,
-		Entry: w.version.Receipt.Index, Body: w.body, Index: w.index,
-	}, w.expect)
+	return nil
 }
 
 // current is a view of the store or an update of it.
 type current interface {
-	Current(typ, id string) (store.Hit, error)
+	Head(typ, id string) (store.Head, error)
 }
 
 // known refuses a record about a patient whom this hospital does not have, or
@@ -150,7 +173,7 @@ func known(v current, w *draft, also map[string]bool) error {
 	if w.subject == "" || w.version.Type == "Patient" || also[w.subject] {
 		return nil
 	}
-	found, err := v.Current("Patient", w.subject)
+	found, err := v.Head("Patient", w.subject)
 	if err == nil && !found.Deleted {
 		return nil
 	}
@@ -181,12 +204,16 @@ func (d *Desk) commit(ctx context.Context, b *batch) error {
 				return err
 			}
 		}
+		here := maps.Clone(b.patients)
+		if here == nil {
+			here = make(map[string]bool)
+		}
 		for n := range b.drafts {
 			i := n
 			if b.order != nil {
 				i = b.order[n]
 			}
-			if err := d.put(tx, b.drafts[i], b.patients); err != nil {
+			if err := d.put(tx, b.drafts[i], here); err != nil {
 				if b.where != nil {
 					err = at(err, b.where[i])
 				}
@@ -197,15 +224,20 @@ func (d *Desk) commit(ctx context.Context, b *batch) error {
 	})
 }
 
-func (d *Desk) put(tx *store.Tx, w *draft, patients map[string]bool) error {
+// put writes one draft of a batch. here is whom the same transaction brings, and
+// who was found to be here in it.
+func (d *Desk) put(tx *store.Tx, w *draft, here map[string]bool) error {
 	if w == nil {
 		return nil
 	}
-	if !w.version.Deleted {
-		if err := known(tx, w, patients); err != nil {
-			return err
-		}
+	if w.version.Deleted {
+		delete(here, w.subject)
+		return d.write(tx, w)
 	}
+	if err := known(tx, w, here); err != nil {
+		return err
+	}
+	here[w.subject] = true
 	return d.write(tx, w)
 }
 

@@ -8,11 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"cairn/fhir/resource"
@@ -125,7 +125,7 @@ func readLines(body []byte) (*lines, error) {
 		}
 		in.docs[i], in.ids[i] = doc, doc.ID()
 		if in.ids[i] == "" {
-			in.ids[i] = uuid.NewString()
+			in.ids[i] = freshID()
 		}
 		return nil
 	})
@@ -177,12 +177,12 @@ func each(n int, f func(i int) error) error {
 // importLines prepares and stores what is not refused. again: somebody else,
 // or an earlier line, changed a record meanwhile; nothing was stored.
 func (d *Desk) importLines(ctx context.Context, actor identity.Actor, in *lines, key string, id [32]byte) (again bool, err error) {
-	drafts := make([]*draft, len(in.docs))
+	drafts, with := make([]*draft, len(in.docs)), &among{patients: in.patients}
 	err = each(len(in.docs), func(i int) error {
 		if in.docs[i] == nil || in.faults[i] != nil {
 			return nil
 		}
-		w, err := d.next(ctx, actor, in.docs[i], in.ids[i], Expect{}, &among{patients: in.patients})
+		w, err := d.next(ctx, actor, in.docs[i], in.ids[i], Expect{}, with)
 		if f := fault.As(err); err != nil && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge || f.Kind == fault.Conflict) {
 			in.faults[i], err = f, nil
 		}
@@ -197,16 +197,18 @@ func (d *Desk) importLines(ctx context.Context, actor identity.Actor, in *lines,
 		if before, err := tx.WasDone(id); err != nil || before != nil {
 			return cmp.Or(err, errRepeated)
 		}
+		here := maps.Clone(accepted)
 		for i, w := range drafts {
 			if w == nil || in.faults[i] != nil {
 				continue
 			}
-			if err := known(tx, w, accepted); fault.Is(err, fault.Invalid) {
+			if err := known(tx, w, here); fault.Is(err, fault.Invalid) {
 				in.faults[i] = fault.As(err)
 				continue
 			} else if err != nil {
 				return err
 			}
+			here[w.subject] = true
 			if err := d.write(tx, w); err != nil {
 				return err
 			}

@@ -101,7 +101,7 @@ func (d *Desk) find(ctx context.Context, typ, id string, version uint64) (head s
 	}
 	err = look(ctx, func(v *store.View) error {
 		if version == 0 {
-			if head, row, err = v.Head(typ, id); err != nil {
+			if head, row, err = v.CurrentVersion(typ, id); err != nil {
 				return err
 			}
 			return agree(head, row)

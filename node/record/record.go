@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"cairn/fhir/resource"
 	"cairn/node/evidence"
 	"cairn/node/fault"
@@ -62,6 +64,11 @@ type Version struct {
 
 // Ref returns which version this is.
 func (v Version) Ref() gate.Ref { return gate.Ref{Type: v.Type, ID: v.ID, Version: v.Version} }
+
+// freshID makes the id of a new record. Ids that grow with time keep the indexes
+// of the store small and fast; they tell to the millisecond when a record was
+// made, which its lastUpdated tells as well until it is changed.
+func freshID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // Location returns the version's relative URL (FHIR R4 3.1.0.8).
 func (v Version) Location() string {

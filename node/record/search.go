@@ -150,12 +150,12 @@ func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, er
 
 // take looks up the sealed versions of hits.
 func (f *finding) take(v *store.View, hits []store.Hit) error {
-	for _, h := range hits {
-		row, err := v.Newest(h)
-		if err != nil {
-			return err
-		}
-		if err := agree(h, row); err != nil {
+	rows, err := v.NewestOf(hits)
+	if err != nil {
+		return err
+	}
+	for i, row := range rows {
+		if err := agree(hits[i], row); err != nil {
 			return err
 		}
 		r, err := records(row)

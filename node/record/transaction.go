@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"cairn/fhir/resource"
 	"cairn/node/fault"
 	"cairn/node/identity"
@@ -60,7 +58,7 @@ func (d *Desk) Transaction(ctx context.Context, actor identity.Actor, b Bundle) 
 }
 
 func readStep(e Entry) (s step, err error) {
-	s = step{Entry: e, fresh: uuid.NewString()}
+	s = step{Entry: e, fresh: freshID()}
 	if e.Err != nil || e.Reads() {
 		return s, e.Err
 	}

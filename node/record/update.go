@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"cairn/fhir/resource"
 	"cairn/node/fault"
 	"cairn/node/identity"
@@ -105,7 +103,7 @@ func (d *Desk) UpdateWhere(ctx context.Context, actor identity.Actor, typ string
 	if err != nil {
 		return Version{}, err
 	}
-	fresh := uuid.NewString()
+	fresh := freshID()
 	var w *draft
 	err = d.repeat(ctx, func() (*batch, error) {
 		m, err := d.meet(ctx, actor, c)
@@ -158,9 +156,9 @@ func (m met) target(doc *resource.Doc, fresh string) (string, error) {
 	return m.hits[0].ID, nil
 }
 
-func (d *Desk) head(ctx context.Context, typ, id string) (head store.Hit, err error) {
+func (d *Desk) head(ctx context.Context, typ, id string) (head store.Head, err error) {
 	err = d.store.View(ctx, func(v *store.View) error {
-		head, err = v.Current(typ, id)
+		head, err = v.Head(typ, id)
 		return err
 	})
 	return head, err

@@ -33,6 +33,9 @@ func (tx *Tx) Append(e *Entry) error {
 	return err
 }
 
+// Next returns the Index that the next entry will have.
+func (tx *Tx) Next() uint64 { return tx.w.next }
+
 // Entry returns the entry with this index.
 func (v *View) Entry(index uint64) (*Entry, error) {
 	return v.entry(entryColumns+"WHERE idx = ?", int64(index))

@@ -321,10 +321,6 @@ func read(v *store.View, q search.Query) (n int, err error) {
 		return 0, err
 	}
 	all := append(page.Hits, included...)
-	for _, hit := range all {
-		if _, err := v.Newest(hit); err != nil {
-			return 0, err
-		}
-	}
-	return len(all), nil
+	_, err = v.NewestOf(all)
+	return len(all), err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"cairn/fhir/search"
 	"cairn/node/fault"
@@ -20,6 +21,22 @@ type Record struct {
 	Entry    uint64 // index of the log entry of this version
 	Body     []byte
 	Index    search.Index // not looked at when Deleted
+	Ready    *Ready       // what Prepare made of Index; nil: it is made when it is stored
+}
+
+// Ready is what is stored of an index, made before the update that stores it:
+// in an update all others wait.
+type Ready struct {
+	facets, found []byte
+	traces        traces
+}
+
+// Facets returns the encoded facets, with which a body is sealed.
+func (r *Ready) Facets() []byte { return r.facets }
+
+// Prepare makes an index of a record of a type ready to be stored.
+func Prepare(typ string, x *search.Index) *Ready {
+	return &Ready{EncodeFacets(&x.Facets), x.Encode(), tracesOf(typ, x)}
 }
 
 // Version is one stored version of a resource. Its facets are its own: an
@@ -71,18 +88,23 @@ func (tx *Tx) PutRecord(r Record, previous uint64) error {
 	if tx.w.seq >= maxSeq {
 		return full(fmt.Errorf("%d versions are stored, and no more can be numbered", tx.w.seq))
 	}
+	if r.Ready == nil && !r.Deleted {
+		r.Ready = Prepare(r.Type, &r.Index)
+	} else if r.Deleted {
+		r.Ready = &Ready{facets: EncodeFacets(&r.Index.Facets)}
+	}
 	seq := tx.w.seq + 1
 	put := tx.replace
 	if previous == 0 {
 		put = tx.add
 	}
-	rid, facets, err := put(&r, previous, seq)
+	rid, err := put(&r, previous, seq)
 	if err != nil {
 		return err
 	}
 	err = tx.put("INSERT INTO version (seq, rid, type, version, subject, updated, deleted, entry, facets, body) "+
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		int64(seq), rid, r.Type, int64(r.Version), r.Subject, r.Updated, flag(r.Deleted), int64(r.Entry), facets, r.Body)
+		int64(seq), rid, r.Type, int64(r.Version), r.Subject, r.Updated, flag(r.Deleted), int64(r.Entry), r.Ready.facets, r.Body)
 	if err == nil {
 		tx.w.seq = seq
 	}
@@ -90,62 +112,54 @@ func (tx *Tx) PutRecord(r Record, previous uint64) error {
 }
 
 // add makes the row of a record that must not be there.
-func (tx *Tx) add(r *Record, _, seq uint64) (rid int64, facets []byte, err error) {
+func (tx *Tx) add(r *Record, _, seq uint64) (rid int64, err error) {
 	lo, _ := bucket(r.Subject)
-	rid, facets = lo|int64(seq), EncodeFacets(&r.Index.Facets)
-	var found []byte
-	if !r.Deleted {
-		found = r.Index.Encode()
-	}
+	rid = lo | int64(seq)
 	err = tx.must(errExists, "INSERT INTO record (rid, type, id, version, seq, subject, deleted, updated, facets, found) "+
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (type, id) DO NOTHING",
-		rid, r.Type, r.ID, int64(r.Version), int64(seq), r.Subject, flag(r.Deleted), r.Updated, facets, found)
-	if err == nil && !r.Deleted {
-		err = tx.post(rid, traces{}, tracesOf(r.Type, &r.Index))
+		rid, r.Type, r.ID, int64(r.Version), int64(seq), r.Subject, flag(r.Deleted), r.Updated, r.Ready.facets, r.Ready.found)
+	if err == nil {
+		err = tx.post(rid, traces{}, r.Ready.traces)
 	}
-	return rid, facets, err
+	return rid, err
 }
 
 var errExists = fault.New(fault.Conflict, "store.exists", "This record exists already.")
 
 // replace makes a version the current one of a record that is there, in place
 // of what the one before could be found by.
-func (tx *Tx) replace(r *Record, previous, seq uint64) (rid int64, facets []byte, err error) {
+func (tx *Tx) replace(r *Record, previous, seq uint64) (rid int64, err error) {
 	var head Hit
 	_, err = tx.c.one(hitColumns+"FROM record r WHERE r.type = ? AND r.id = ?",
 		func(row row) (err error) { head, err = scanHit(row); return err }, r.Type, r.ID)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	if head.Version != previous {
-		return 0, nil, fault.New(fault.Precondition, "store.changed", "Somebody else changed this record in the meantime.").
+		return 0, fault.New(fault.Precondition, "store.changed", "Somebody else changed this record in the meantime.").
 			WithHint("Read the record again and repeat the change.")
 	}
 	if head.Subject != r.Subject {
-		return 0, nil, broken(fmt.Errorf("a version cannot be about somebody else than the one before"))
+		return 0, broken(fmt.Errorf("a version cannot be about somebody else than the one before"))
 	}
-	var found []byte
-	var before, after traces
-	facets = EncodeFacets(&r.Index.Facets)
-	current := facets
+	current := r.Ready.facets
 	if r.Deleted {
 		current = EncodeFacets(&head.Facets)
-	} else {
-		found, after = r.Index.Encode(), tracesOf(r.Type, &r.Index)
 	}
+	var before traces
 	if !head.Deleted {
 		x, err := head.Load()
 		if err != nil {
-			return 0, nil, err
+			return 0, err
 		}
 		before = tracesOf(r.Type, x)
 	}
 	err = tx.put("UPDATE record SET version = ?, seq = ?, deleted = ?, updated = ?, facets = ?, found = ? WHERE rid = ?",
-		int64(r.Version), int64(seq), flag(r.Deleted), r.Updated, current, found, head.rid)
+		int64(r.Version), int64(seq), flag(r.Deleted), r.Updated, current, r.Ready.found, head.rid)
 	if err == nil {
-		err = tx.post(head.rid, before, after)
+		err = tx.post(head.rid, before, r.Ready.traces)
 	}
-	return head.rid, facets, err
+	return head.rid, err
 }
 
 func flag(b bool) int64 {
@@ -200,6 +214,26 @@ func (h *Hit) Load() (*search.Index, error) {
 	return h.Index, nil
 }
 
+// Head is as much of a record's current state as a writer has to know.
+type Head struct {
+	Version uint64
+	Subject string
+	Deleted bool
+}
+
+// Head returns the head of a record, deleted or not.
+func (v *View) Head(typ, id string) (Head, error) {
+	var h Head
+	found, err := v.c.one("SELECT version, subject, deleted FROM record WHERE type = ? AND id = ?", func(r row) error {
+		h = Head{r.uint(0), r.text(1), r.int(2) != 0}
+		return nil
+	}, typ, id)
+	if err == nil && !found {
+		err = noRecord()
+	}
+	return h, err
+}
+
 // Current returns the current state of a record, deleted or not.
 func (v *View) Current(typ, id string) (Hit, error) {
 	var h Hit
@@ -211,8 +245,11 @@ func (v *View) Current(typ, id string) (Hit, error) {
 	return h, err
 }
 
-const versionRows = "SELECT " + versionColumns +
-	"FROM version v JOIN record r ON r.rid = v.rid "
+const (
+	versionRows = "SELECT " + versionColumns + "FROM version v JOIN record r ON r.rid = v.rid "
+	newestRows  = "SELECT v.type, '', v.version, v.subject, v.updated, v.deleted, v.entry, v.body, v.facets, v.seq, v.rid " +
+		"FROM version v WHERE v.seq IN "
+)
 
 const versionColumns = "v.type, r.id, v.version, v.subject, v.updated, v.deleted, v.entry, v.body, v.facets, v.seq "
 
@@ -232,9 +269,9 @@ func (v *View) Version(typ, id string, version uint64) (*Version, error) {
 	return v.version(versionRows+"WHERE r.type = ? AND r.id = ? AND v.version = ?", typ, id, clampInt64(version))
 }
 
-// Head returns the current state of a record, deleted or not, with its newest
-// version: both in one question.
-func (v *View) Head(typ, id string) (h Hit, newest *Version, err error) {
+// CurrentVersion returns the current state of a record, deleted or not, with its
+// newest version: both in one question.
+func (v *View) CurrentVersion(typ, id string) (h Hit, newest *Version, err error) {
 	found, err := v.c.one(hitColumns+", "+versionColumns+"FROM record r JOIN version v ON v.seq = r.seq WHERE r.type = ? AND r.id = ?",
 		func(r row) (err error) {
 			if h, err = scanHit(r); err == nil {
@@ -257,11 +294,45 @@ func (v *View) Head(typ, id string) (h Hit, newest *Version, err error) {
 
 // Newest returns the version that a hit is the current state of.
 func (v *View) Newest(h Hit) (*Version, error) {
-	out, err := v.version(versionRows+"WHERE v.seq = ?", int64(h.seq))
-	if fault.Is(err, fault.NotFound) || err == nil && (out.Type != h.Type || out.ID != h.ID || out.Version != h.Version) {
-		err = damaged("a record's newest version")
+	all, err := v.NewestOf([]Hit{h})
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	return all[0], nil
+}
+
+// NewestOf is Newest for several hits, in their order.
+func (v *View) NewestOf(hits []Hit) ([]*Version, error) {
+	type numbered struct {
+		*Version
+		rid int64
+	}
+	bySeq := make(map[int64]numbered, len(hits))
+	seqs := make([]int64, len(hits))
+	for i := range hits {
+		seqs[i] = int64(hits[i].seq) //nolint:gosec // below maxSeq
+	}
+	for part := range slices.Chunk(seqs, ridsAtOnce) {
+		these, args := choices(part, ridsAtOnce)
+		err := v.c.ask(newestRows+these, func(r row) error {
+			one, err := scanVersion(r)
+			bySeq[r.int(9)] = numbered{one, r.int(10)}
+			return err
+		}, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	out := make([]*Version, len(hits))
+	for i := range hits {
+		h, one := &hits[i], bySeq[seqs[i]]
+		if one.Version == nil || one.rid != h.rid || one.Type != h.Type || one.Version.Version != h.Version {
+			return nil, damaged("a record's newest version")
+		}
+		one.ID, one.Facets.ID = h.ID, h.ID
+		out[i] = one.Version
+	}
+	return out, nil
 }
 
 func (v *View) version(sql string, args ...any) (*Version, error) {

@@ -55,13 +55,13 @@ func (v *View) SearchMany(queries []search.Query, allow Allow) (Page, error) {
 		return Page{}, nil
 	}
 	s := &searching{hunt: newHunt(v, allow), queries: queries, first: queries[0], size: pageSize(queries[0])}
-	var err error
-	if s.question, err = questionOf(queries); err != nil {
-		return Page{}, err
-	}
 	s.from.total = -1
 	if s.first.Cursor != "" {
-		if s.from, err = v.cursors.open(s.question, s.first.Cursor); err != nil {
+		question, err := questionOf(queries)
+		if err != nil {
+			return Page{}, err
+		}
+		if s.from, err = v.cursors.open(question, s.first.Cursor); err != nil {
 			return Page{}, err
 		}
 	}
@@ -74,11 +74,19 @@ func (v *View) SearchMany(queries []search.Query, allow Allow) (Page, error) {
 // searching is one page of a search on its way.
 type searching struct {
 	*hunt
-	queries  []search.Query
-	first    search.Query
-	question []byte
-	size     int // hits on the page
-	from     place
+	queries []search.Query
+	first   search.Query
+	size    int // hits on the page
+	from    place
+}
+
+// next makes the cursor of the page after a place.
+func (s *searching) next(p place) (string, error) {
+	question, err := questionOf(s.queries)
+	if err != nil {
+		return "", err
+	}
+	return s.view.cursors.seal(question, p), nil
 }
 
 func pageSize(q search.Query) int {
@@ -130,9 +138,9 @@ func (s *searching) inOrder() (Page, error) {
 	}
 	if more && s.size > 0 {
 		s.from.total = page.Total
-		page.Next = s.view.cursors.seal(s.question, s.from)
+		page.Next, err = s.next(s.from)
 	}
-	return page, nil
+	return page, err
 }
 
 // through calls take with what the parts find after the place, until take says

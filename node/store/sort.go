@@ -29,12 +29,12 @@ func (s *searching) sorted() (Page, error) {
 	if more {
 		spots = spots[:s.size]
 		last := spots[s.size-1]
-		page.Next = s.view.cursors.seal(s.question, place{part: last.part, rid: last.rid, total: page.Total, keys: last.keys})
+		page.Next, err = s.next(place{part: last.part, rid: last.rid, total: page.Total, keys: last.keys})
 	}
 	for _, p := range spots {
 		page.Hits = append(page.Hits, p.hit)
 	}
-	return page, nil
+	return page, err
 }
 
 // rank offers everything that is found to the top of the page, or as much as

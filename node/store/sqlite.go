@@ -18,7 +18,7 @@ const databaseFile = "store.db"
 
 // Pragmas of every connection. page_size only matters when the file is made.
 var pragmas = []string{
-	"page_size=4096", "journal_mode=WAL", "wal_autocheckpoint=4000", "journal_size_limit=33554432", "synchronous=FULL", "secure_delete=ON",
+	"page_size=4096", "journal_mode=WAL", "wal_autocheckpoint=16000", "journal_size_limit=134217728", "synchronous=FULL", "secure_delete=ON",
 	"foreign_keys=ON", "busy_timeout=500", "temp_store=MEMORY", "trusted_schema=OFF",
 }
 

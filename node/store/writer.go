@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -36,6 +37,7 @@ type writer struct {
 	space  space
 	memory
 	spoil error // what went wrong below the running update, sticky
+	wrote bool  // whether the running update has written, or tried to
 	group []*job
 }
 
@@ -62,15 +64,20 @@ type job struct {
 	done  chan struct{}
 }
 
+// errWritten: an update failed after it had written, and only the whole
+// transaction can be undone.
+var errWritten = errors.New("an update failed after it had written")
+
 // Update runs f with everything it reads and writes in one transaction and
 // returns when that is durable. If f fails or panics, what it wrote is undone
 // and its error returned, and other updates of the same group are not affected.
 //
 // f runs on the writer's goroutine, while all other writers wait: it should
 // prepare nothing, call nothing slow, and never call Update. It runs once, or,
-// when the database failed below it or below another of its group, once more
-// after everything it wrote was undone: what it leaves in variables must come
-// out the same. When ctx ends before f has begun, f never runs; once it has begun,
+// when the database failed below it or another of its group failed after it had
+// written, once more after everything it wrote was undone: what it leaves in
+// variables must come out the same. A function that may fail should look before
+// it writes. When ctx ends before f has begun, f never runs; once it has begun,
 // Update waits for the outcome.
 func (s *Store) Update(ctx context.Context, f func(tx *Tx) error) error {
 	return s.writer.do(ctx, s.closing, &job{f: f})
@@ -153,7 +160,7 @@ func (w *writer) commitGroup(first *job) {
 		if j.state.CompareAndSwap(jobWaiting, jobTaken) {
 			w.group = append(w.group, j)
 			if err == nil {
-				err = w.runJob(j)
+				err = w.runJob(j, w.shared)
 			}
 		}
 		j = nil
@@ -164,9 +171,12 @@ func (w *writer) commitGroup(first *job) {
 	if err == nil {
 		err = w.c.commit()
 	}
-	if err != nil && len(w.group) > 1 && w.c.failed() && !w.c.lost() {
+	switch {
+	case err == errWritten: //nolint:errorlint // never wrapped
+		w.carefully()
+	case err != nil && len(w.group) > 1 && w.c.failed() && !w.c.lost():
 		w.singly()
-	} else {
+	default:
 		w.answer(err)
 	}
 	if after != nil {
@@ -224,13 +234,29 @@ func (w *writer) singly() {
 		w.group = append(w.group[:0], j)
 		err := w.begin(time.Now())
 		if err == nil {
-			err = w.runJob(j)
+			err = w.runJob(j, true)
 		}
 		if err == nil {
 			err = w.c.commit()
 		}
 		w.answer(err)
 	}
+}
+
+// carefully runs a group once more, in which an update failed after it had
+// written: each under a savepoint.
+func (w *writer) carefully() {
+	err := w.forget()
+	if err == nil {
+		err = w.begin(time.Now())
+	}
+	for i := 0; i < len(w.group) && err == nil; i++ {
+		err = w.runJob(w.group[i], true)
+	}
+	if err == nil {
+		err = w.c.commit()
+	}
+	w.answer(err)
 }
 
 // another returns the next waiting update without blocking; a job that must run
@@ -247,19 +273,31 @@ func (w *writer) another() (update, alone *job) {
 	}
 }
 
-// runJob runs one update under a savepoint. The error it returns is one that
-// has cost the whole transaction; the update's own error stays in the job.
-func (w *writer) runJob(j *job) error {
-	if err := w.c.save(); err != nil {
-		return err
+// runJob runs one update, under a savepoint if careful: that costs copies of all
+// pages that it writes to. The error it returns is one that has cost the whole
+// transaction; the update's own error stays in the job.
+func (w *writer) runJob(j *job, careful bool) error {
+	if careful {
+		if err := w.c.save(); err != nil {
+			return err
+		}
 	}
 	before := w.memory
-	w.spoil = nil
+	w.spoil, w.wrote = nil, false
 	if j.err = w.call(j.f); j.err == nil {
 		j.err = w.spoil
 	}
 	if w.c.failed() {
 		return cmp.Or(w.spoil, j.err, errRolledBack)
+	}
+	if !careful {
+		if j.err != nil && w.wrote {
+			return errWritten
+		}
+		if j.err != nil {
+			w.memory = before
+		}
+		return nil
 	}
 	if j.err != nil {
 		w.memory = before
@@ -278,7 +316,7 @@ func (tx *Tx) exec(sql string, args ...any) (int64, error) {
 		return 0, tx.w.spoil
 	}
 	n, err := tx.c.exec(sql, args...)
-	tx.w.spoil = err
+	tx.w.spoil, tx.w.wrote = err, true
 	return n, err
 }
 
@@ -286,7 +324,7 @@ func (tx *Tx) exec(sql string, args ...any) (int64, error) {
 // out.
 func (tx *Tx) put(sql string, args ...any) error {
 	if tx.w.spoil == nil {
-		tx.w.spoil = tx.c.queue(sql, args...)
+		tx.w.spoil, tx.w.wrote = tx.c.queue(sql, args...), true
 	}
 	return tx.w.spoil
 }
@@ -296,6 +334,7 @@ func (tx *Tx) put(sql string, args ...any) error {
 func (tx *Tx) must(otherwise error, sql string, args ...any) error {
 	if tx.w.spoil == nil {
 		tx.w.spoil = tx.c.must(otherwise, sql, args...)
+		tx.w.wrote = tx.w.wrote || tx.w.spoil != otherwise //nolint:errorlint // whether it is this one
 	}
 	return tx.w.spoil
 }
