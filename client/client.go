@@ -84,6 +84,22 @@ func (a Answer) Refusal() (code, text string) {
 	return code, d.Text
 }
 
+// Hint returns what an OperationOutcome or problem says is to be done, "" if it
+// says nothing.
+func (a Answer) Hint() string {
+	var outcome struct {
+		Issue []struct{ Diagnostics string }
+		Hint  string
+	}
+	if json.Unmarshal(a.Body, &outcome) != nil {
+		return ""
+	}
+	if len(outcome.Issue) > 0 {
+		return outcome.Issue[0].Diagnostics
+	}
+	return outcome.Hint
+}
+
 // Do sends a request to a path of the node. A body is sent as FHIR JSON below
 // /fhir and as JSON elsewhere. When the node does not know the token any more,
 // because it was restarted, Do signs in again and repeats the request once.

@@ -51,7 +51,7 @@ func (a *asker) answer(have client.Answer, err error) ([]byte, error) {
 		return nil, fault.New(fault.Broken, "answer", fmt.Sprintf("what answers at %s (status %d) is not a node of this kind", a.cfg.URL, have.Status)).
 			WithHint("is url in " + a.config + " right?")
 	}
-	return nil, fault.New(fault.Refused, code, text)
+	return nil, fault.New(fault.Refused, code, text).WithHint(have.Hint())
 }
 
 // silent says why the node gives no answer.
