@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"cairn/fhir/resource"
 	"cairn/fhir/search/index"
@@ -68,6 +69,8 @@ func (r *parser) read(name, value string) error {
 		return costly("", "The name of a parameter has at most %d characters.", maxName)
 	case value == "":
 		return mistake(name, "The value is empty. Leave the parameter out, or give it one.")
+	case !utf8.ValidString(value) || strings.IndexByte(value, 0) >= 0:
+		return mistake(name, "The value is no UTF-8 text, or has a character U+0000 in it.")
 	case len(value) > maxValue:
 		return costly(name, "The value of a parameter has at most %d characters. Ask in several searches.", maxValue)
 	case !r.inner() && results[name] != nil:

@@ -75,6 +75,8 @@ func TestParseQueryRefuses(t *testing.T) {
 		{"Observation", "name=x", CodeNotSupported, "name"},
 		{"Practitioner", "patient=1", CodeNotSupported, "patient"},
 		{"Claim", "date=2020", CodeNotSupported, "date"},
+		{"Patient", "name=%ff%fe", resource.CodeValue, "name"},
+		{"Patient", "name=a%00b", resource.CodeValue, "name"},
 		{"Observation", "code:exact=x", CodeNotSupported, "code"},
 		{"Observation", "code:in=http://a.example/v", CodeNotSupported, "code"},
 		{"Observation", "code:below=s|x", CodeNotSupported, "code"},
