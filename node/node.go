@@ -217,7 +217,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 		return err
 	}
 	n.Terms = term.New(n.gate, n.vault, n.store)
-	n.Bulk, err = bulk.New(filepath.Join(n.Config.Data, "export"), n.gate, n.vault, n.journal, n.store, n.chest, n.Door, n.Log)
+	n.Bulk, err = bulk.New(n.gate, n.vault, n.journal, n.store, n.chest, n.Door, n.Log)
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return n.store.Lead(ctx, n.beat.Due, n.lead) })
+	group.Go(func() error { return n.store.Lead(ctx, func() { n.beat.Due(); n.Bulk.Due() }, n.lead) })
 	group.Go(func() error { return n.keepUp(ctx) })
 	group.Go(func() error { n.Witness.Run(ctx, gatherEvery); return nil })
 	group.Go(func() error { return serve(ctx) })

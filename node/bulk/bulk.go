@@ -8,18 +8,17 @@
 // staff may export, and a patient herself; another hospital asks for one named
 // patient with $everything, since a list of patients is itself a disclosure.
 //
-// What was exported is kept for a day, sealed under a data key of that export
-// alone. A thief of the disk sees how many files there are, and their sizes; a
-// forger who alters, swaps or cuts them is noticed when they are read. To cancel an
-// export destroys its key first. An export that the end of the process breaks
-// off goes on when the node is started again.
+// What was exported is kept in the store for a day, sealed under a data key of
+// that export alone, so that any process of the hospital hands it out. A thief of
+// the store sees how many files there are, and their sizes; a forger who alters,
+// swaps or cuts them is noticed when they are read. To cancel an export destroys
+// its key first. An export that the end of the process breaks off goes on when
+// the node is started again, or another process leads.
 package bulk
 
 import (
 	"context"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -59,7 +58,6 @@ type Request struct {
 
 // Desk does the work. Its methods are safe for concurrent use.
 type Desk struct {
-	dir     string
 	gate    *gate.Gate
 	vault   *vault.Vault
 	journal *evidence.Journal
@@ -73,7 +71,6 @@ type Desk struct {
 	wake chan struct{}
 	mu   sync.Mutex
 	stop map[string]context.CancelFunc // of jobs that are worked on
-	own  map[string]identity.Actor     // patients who started jobs: a patient's session is not kept
 	done map[string]int                // by job: patients, since it was last noted
 }
 
@@ -82,16 +79,15 @@ type Desk struct {
 type Door interface {
 	Keep(a identity.Actor, thing string) ([]byte, error)
 	Standing(sealed []byte, thing string) (identity.Actor, error)
+	KeepSession(a identity.Actor, thing string) ([]byte, error)
+	Session(sealed []byte, thing string) (identity.Actor, error)
 }
 
 // maxJobs bounds the exports of one owner that are kept at a time.
 const maxJobs = 8
 
-// New makes the desk. dir is where files go; it is made.
-func New(dir string, g *gate.Gate, v *vault.Vault, j *evidence.Journal, st *store.Store, chest *keys.Chest, door Door, log *slog.Logger) (*Desk, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, unwritable(err)
-	}
+// New makes the desk.
+func New(g *gate.Gate, v *vault.Vault, j *evidence.Journal, st *store.Store, chest *keys.Chest, door Door, log *slog.Logger) (*Desk, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
@@ -101,8 +97,8 @@ func New(dir string, g *gate.Gate, v *vault.Vault, j *evidence.Journal, st *stor
 		return nil, err
 	}
 	return &Desk{
-		dir: dir, gate: g, vault: v, journal: j, store: st, chest: chest, door: door, log: log, enc: enc, dec: dec,
-		wake: make(chan struct{}, 1), stop: make(map[string]context.CancelFunc), own: make(map[string]identity.Actor), done: make(map[string]int),
+		gate: g, vault: v, journal: j, store: st, chest: chest, door: door, log: log, enc: enc, dec: dec,
+		wake: make(chan struct{}, 1), stop: make(map[string]context.CancelFunc), done: make(map[string]int),
 	}, nil
 }
 
@@ -133,20 +129,21 @@ func (d *Desk) Start(ctx context.Context, actor identity.Actor, r Request) (stri
 	if _, err := d.chest.Key(ctx, keyName(j.ID), true); err != nil {
 		return "", err
 	}
-	if err := d.save(ctx, j, true); err != nil {
+	if err := d.add(ctx, j); err != nil {
 		return "", err
 	}
-	d.nudge()
+	d.Due()
+	if err := d.store.Knock(ctx); err != nil { // then it is begun within a minute
+		d.complain("telling of an export", err)
+	}
 	return j.ID, nil
 }
 
 // keep keeps on whose behalf a job is worked on.
 func (d *Desk) keep(j *job, actor identity.Actor) (err error) {
 	if actor.Kind() == identity.Patient {
-		d.mu.Lock()
-		d.own[j.ID] = actor
-		d.mu.Unlock()
-		return nil
+		j.Actor, err = d.door.KeepSession(actor, keyName(j.ID))
+		return err
 	}
 	j.Actor, err = d.door.Keep(actor, keyName(j.ID))
 	return err
@@ -154,16 +151,10 @@ func (d *Desk) keep(j *job, actor identity.Actor) (err error) {
 
 // actor returns on whose behalf a job is worked on, as of this moment.
 func (d *Desk) actor(j *job) (identity.Actor, error) {
-	if j.Actor != nil {
-		return d.door.Standing(j.Actor, keyName(j.ID))
+	if j.Owner.Kind == identity.Patient {
+		return d.door.Session(j.Actor, keyName(j.ID))
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if a, ok := d.own[j.ID]; ok {
-		return a, nil
-	}
-	return identity.Actor{}, fault.New(fault.Refused, "interrupted", "this hospital's node was started anew meanwhile, which ends a patient's export").
-		WithHint("start the export again")
+	return d.door.Standing(j.Actor, keyName(j.ID))
 }
 
 // may decides who may export at all. What is in the export, the gate decides
@@ -275,7 +266,7 @@ func (d *Desk) Open(ctx context.Context, actor identity.Actor, id string, number
 	if err := d.store.Update(ctx, draft.Append); err != nil {
 		return nil, err
 	}
-	return &Reader{desk: d, aead: aead, path: d.path(id, number), name: name(id, number), frames: j.Files[number].Frames, Receipt: draft.Receipt()}, nil
+	return &Reader{desk: d, aead: aead, job: id, file: int64(number), frames: j.Files[number].Frames, Receipt: draft.Receipt()}, nil
 }
 
 // progress notes in memory how far a job is.
@@ -285,18 +276,8 @@ func (d *Desk) progress(id string, done int) {
 	d.done[id] = done
 }
 
-func (d *Desk) path(id string, number int) string {
-	return filepath.Join(d.dir, id, fileName(number))
-}
-
-func (d *Desk) removeFiles(id string) error {
-	if err := os.RemoveAll(filepath.Join(d.dir, id)); err != nil {
-		return unwritable(err)
-	}
-	return nil
-}
-
-func (d *Desk) nudge() {
+// Due has the process that works on exports look for such as wait.
+func (d *Desk) Due() {
 	select {
 	case d.wake <- struct{}{}:
 	default:

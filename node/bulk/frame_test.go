@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,7 +12,7 @@ import (
 	"cairn/node/fault"
 )
 
-func sealing(t *testing.T) (cipher.AEAD, *zstd.Encoder, *zstd.Decoder) {
+func sealing(t testing.TB) (cipher.AEAD, *zstd.Encoder, *zstd.Decoder) {
 	t.Helper()
 	block, err := aes.NewCipher(make([]byte, 32))
 	if err != nil {
@@ -28,105 +26,73 @@ func sealing(t *testing.T) (cipher.AEAD, *zstd.Encoder, *zstd.Decoder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dec, err := zstd.NewReader(nil)
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(frameLimit))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return aead, enc, dec
 }
 
-// fill writes a file of three frames and returns its bytes and lines.
-func fill(t *testing.T, path string) (sealed []byte, lines string) {
+// fill makes three frames of the file job/0 and returns them and the lines.
+func fill(t testing.TB) (frames [][]byte, lines string) {
 	t.Helper()
 	aead, enc, _ := sealing(t)
-	w, err := openWriter(path, "job/0", aead, enc, 0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := &writer{aead: aead, enc: enc, job: "job"}
 	for i := range 3 {
 		line := strings.Repeat(string(rune('a'+i)), 100)
-		if err := w.add([]byte("{\r\n" + line + "}")); err != nil {
-			t.Fatal(err)
+		if w.add([]byte("{\r\n" + line + "}")) {
+			t.Error("a small frame is full")
 		}
-		if err := w.sync(); err != nil {
-			t.Fatal(err)
+		for _, c := range w.close() {
+			if c.N != int64(i) || c.File != 0 {
+				t.Errorf("frame %d is %d of the file %d", i, c.N, c.File)
+			}
+			frames = append(frames, c.Body)
 		}
 		lines += "{" + line + "}\n"
 	}
-	if err := w.file.Close(); err != nil {
-		t.Fatal(err)
+	if len(w.close()) != 0 || w.frames != 3 || len(frames) != 3 {
+		t.Fatalf("%d frames, %d noted", len(frames), w.frames)
 	}
-	if sealed, err = os.ReadFile(path); err != nil {
-		t.Fatal(err)
-	}
-	if int64(len(sealed)) != w.size || w.frames != 3 {
-		t.Fatalf("%d bytes in %d frames, noted %d", len(sealed), w.frames, w.size)
-	}
-	return sealed, lines
+	return frames, lines
+}
+
+// copied reads frames as those of a file.
+func copied(t testing.TB, name string, frames [][]byte) (string, error) {
+	t.Helper()
+	aead, _, dec := sealing(t)
+	var got bytes.Buffer
+	err := copyFrames(&got, name, aead, dec, 3, func(n uint32) ([]byte, error) { return frames[n], nil })
+	return got.String(), err
 }
 
 func TestFrames(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	sealed, lines := fill(t, path)
-	aead, _, dec := sealing(t)
-	var got bytes.Buffer
-	if err := copyFile(&got, path, "job/0", aead, dec, 3); err != nil || got.String() != lines {
-		t.Fatalf("%v: %q", err, got.String())
+	frames, lines := fill(t)
+	if got, err := copied(t, "job/0", frames); err != nil || got != lines {
+		t.Fatalf("%v: %q", err, got)
 	}
-	if bytes.Contains(sealed, []byte("aaaa")) {
-		t.Error("the file shows what is in it")
+	if bytes.Contains(bytes.Join(frames, nil), []byte("aaaa")) {
+		t.Error("a frame shows what is in it")
 	}
-	size := len(sealed) / 3
-	swapped := append(append(append([]byte{}, sealed[size:2*size]...), sealed[:size]...), sealed[2*size:]...)
-	for name, bad := range map[string][]byte{"cut off": sealed[:len(sealed)-1], "a frame left out": sealed[:2*size], "frames swapped": swapped, "a huge length": append([]byte{0xff}, sealed[1:]...)} {
-		if err := os.WriteFile(path, bad, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := copyFile(&got, path, "job/0", aead, dec, 3); !fault.Is(err, fault.Broken) {
+	for name, bad := range map[string][][]byte{
+		"cut off": {frames[0], frames[1], frames[2][:len(frames[2])-1]}, "swapped": {frames[1], frames[0], frames[2]},
+		"one twice": {frames[0], frames[1], frames[1]}, "empty": {frames[0], {}, frames[2]},
+	} {
+		if _, err := copied(t, "job/0", bad); !fault.Is(err, fault.Broken) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for at := range sealed {
-		bad := bytes.Clone(sealed)
-		bad[at] ^= 1
-		if err := os.WriteFile(path, bad, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := copyFile(&got, path, "job/0", aead, dec, 3); !fault.Is(err, fault.Broken) {
-			t.Fatalf("byte %d altered: %v", at, err)
-		}
-	}
-	if err := os.WriteFile(path, sealed, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, other := range []string{"job/1", "bob/0"} {
-		if err := copyFile(&got, path, other, aead, dec, 3); !fault.Is(err, fault.Broken) {
+		if _, err := copied(t, other, frames); !fault.Is(err, fault.Broken) {
 			t.Errorf("read as %s: %v", other, err)
 		}
 	}
-}
-
-// TestFramesGoOn: what a broken-off run wrote after it was last noted is cut
-// away.
-func TestFramesGoOn(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	sealed, lines := fill(t, path)
-	aead, enc, dec := sealing(t)
-	w, err := openWriter(path, "job/0", aead, enc, 2, int64(len(sealed)/3*2))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.add([]byte("{new}")); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.sync(); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.file.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var got bytes.Buffer
-	if err := copyFile(&got, path, "job/0", aead, dec, w.frames); err != nil || got.String() != lines[:2*len(lines)/3]+"{new}\n" {
-		t.Fatalf("%v: %q", err, got.String())
+	aead, _, dec := sealing(t)
+	for at := range frames[1] {
+		bad := bytes.Clone(frames[1])
+		bad[at] ^= 1
+		if _, err := openFrame(bad, "job/0", aead, dec, 1); err == nil {
+			t.Fatalf("byte %d altered, and it opens", at)
+		}
 	}
 }

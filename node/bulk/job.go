@@ -26,9 +26,10 @@ const (
 type job struct {
 	ID      string   `json:"-"`
 	State   State    `json:"-"`
+	Run     int64    `json:"-"`       // of who works on it
 	Created int64    `json:"created"` // Unix milliseconds
 	Owner   owner    `json:"owner"`
-	Actor   []byte   `json:"actor"` // as the door keeps it; nil for a patient
+	Actor   []byte   `json:"actor"` // as the door keeps it
 	Request Request  `json:"request"`
 	Place   place    `json:"place"`
 	Files   []file   `json:"files"`
@@ -61,7 +62,6 @@ type file struct {
 	Count  int    `json:"count"` // of resources
 	Bytes  int64  `json:"bytes"` // of its lines
 	Frames uint32 `json:"frames"`
-	Size   int64  `json:"size"` // of the sealed file, in bytes
 }
 
 type failure struct {
@@ -76,28 +76,54 @@ func keyName(id string) string { return "~export/" + id }
 // lifetime is how long what was exported is kept, from the start of the job.
 const lifetime = 24 * time.Hour
 
-// save writes a job's row: a fresh one, or one that is still there. A job whose
-// key or row is gone was cancelled, and stays so: the error is Gone.
-func (d *Desk) save(ctx context.Context, j *job, fresh bool) error {
-	plain, err := json.Marshal(j)
+// add keeps a job that was asked for.
+func (d *Desk) add(ctx context.Context, j *job) error {
+	row, err := d.row(ctx, j)
 	if err != nil {
 		return err
 	}
-	aead, err := d.chest.Key(ctx, keyName(j.ID), false)
+	return d.store.Update(ctx, func(tx *store.Tx) error { return tx.AddJob(row) })
+}
+
+// save keeps what has become of a job, with what was made of it since. A job
+// that was cancelled stays so, and one that another process took up is left to
+// it: the error is Gone.
+func (d *Desk) save(ctx context.Context, j *job, made []store.Chunk) error {
+	row, err := d.row(ctx, j)
 	if err != nil {
 		return err
+	}
+	return d.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.SaveJob(row); err != nil {
+			return err
+		}
+		return putAll(tx, row, made)
+	})
+}
+
+func putAll(tx *store.Tx, row *store.Job, made []store.Chunk) error {
+	for _, c := range made {
+		if err := tx.PutChunk(row, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row is how a job stands in the store.
+func (d *Desk) row(ctx context.Context, j *job) (*store.Job, error) {
+	plain, err := json.Marshal(j)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := d.chest.Key(ctx, keyName(j.ID), false)
+	if err != nil {
+		return nil, err
 	}
 	sealed := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
 	rand.Read(sealed) // never fails: crypto/rand, Go 1.24
 	sealed = aead.Seal(sealed, sealed, plain, []byte(j.ID))
-	return d.store.Update(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Job(j.ID); !fresh && fault.Is(err, fault.NotFound) {
-			return fault.New(fault.Gone, "cancelled", "this export was cancelled")
-		} else if !fresh && err != nil {
-			return err
-		}
-		return tx.PutJob(&store.Job{ID: j.ID, State: uint8(j.State), Expires: j.Created + lifetime.Milliseconds(), Body: sealed})
-	})
+	return &store.Job{ID: j.ID, State: uint8(j.State), Expires: j.Created + lifetime.Milliseconds(), Run: j.Run, Body: sealed}, nil
 }
 
 // open reads a job's row.
@@ -106,7 +132,7 @@ func (d *Desk) open(ctx context.Context, row *store.Job) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{ID: row.ID, State: State(row.State)}
+	j := &job{ID: row.ID, State: State(row.State), Run: row.Run}
 	if err := json.Unmarshal(plain, j); err != nil {
 		return nil, fault.Wrap(fault.Broken, "export-job", "what is noted of this export is damaged", err)
 	}
@@ -121,12 +147,16 @@ func (d *Desk) find(ctx context.Context, actor identity.Actor, id string) (*job,
 		return err
 	})
 	if fault.Is(err, fault.NotFound) {
+		d.chest.Forget(keyName(id)) // another process may have cancelled it
 		return nil, noJob()
 	}
 	if err != nil {
 		return nil, err
 	}
 	j, err := d.open(ctx, row)
+	if fault.Is(err, fault.Gone) {
+		return nil, noJob()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +171,8 @@ func noJob() error {
 		WithHint("start it again")
 }
 
-// remove destroys a job: its key and row at once, then its files.
+// remove destroys a job: its key and row at once, then its files, a bounded part
+// at a time. What is left of them when the process ends is removed by sweep.
 func (d *Desk) remove(ctx context.Context, id string) error {
 	err := d.store.Update(ctx, func(tx *store.Tx) error {
 		if _, err := tx.DeleteKey(keyName(id)); err != nil {
@@ -153,5 +184,18 @@ func (d *Desk) remove(ctx context.Context, id string) error {
 		return err
 	}
 	d.chest.Forget(keyName(id))
-	return d.removeFiles(id)
+	return d.removeFiles(ctx, id)
+}
+
+// chunksAtOnce bounds how much one update deletes.
+const chunksAtOnce = 64
+
+func (d *Desk) removeFiles(ctx context.Context, id string) (err error) {
+	for more := true; more && err == nil; {
+		err = d.store.Update(ctx, func(tx *store.Tx) (err error) {
+			more, err = tx.DeleteChunks(id, chunksAtOnce)
+			return err
+		})
+	}
+	return err
 }

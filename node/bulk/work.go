@@ -3,8 +3,7 @@ package bulk
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,6 +22,7 @@ const (
 	pagePatients = 100     // patients between two notes of how far the job is
 	pageRecords  = 500     // records that one log entry covers, and that are in memory at a time
 	fileBytes    = 8 << 20 // of lines in a file before the next one of its type is begun, so that it is read whole
+	madeBytes    = 1 << 20 // of sealed frames that wait for the store
 )
 
 // Run works on exports until ctx ends: those that were broken off first, then
@@ -48,7 +48,7 @@ func (d *Desk) round(ctx context.Context) {
 		d.complain("reading exports", err)
 		return
 	}
-	d.sweep(rows)
+	d.sweep(ctx)
 	for _, row := range rows {
 		switch {
 		case ctx.Err() != nil:
@@ -72,18 +72,17 @@ func (d *Desk) complain(doing string, err error) {
 
 // sweep removes files that belong to no job: of one that was cancelled while
 // the process ended.
-func (d *Desk) sweep(rows []*store.Job) {
-	found, err := os.ReadDir(d.dir)
-	if err != nil {
-		d.complain("reading the folder of exports", err)
-		return
+func (d *Desk) sweep(ctx context.Context) {
+	var left []string
+	err := d.store.View(ctx, func(v *store.View) (err error) {
+		left, err = v.ChunksLeft()
+		return err
+	})
+	for i := 0; i < len(left) && err == nil; i++ {
+		err = d.removeFiles(ctx, left[i])
 	}
-	for _, f := range found {
-		if !slices.ContainsFunc(rows, func(r *store.Job) bool { return r.ID == f.Name() }) {
-			if err := d.removeFiles(f.Name()); err != nil {
-				d.complain("removing files of an export", err)
-			}
-		}
+	if err != nil {
+		d.complain("removing files of an export", err)
 	}
 }
 
@@ -98,26 +97,42 @@ func (d *Desk) work(ctx context.Context, row *store.Job) {
 		d.mu.Lock()
 		delete(d.stop, row.ID)
 		delete(d.done, row.ID)
-		delete(d.own, row.ID)
 		d.mu.Unlock()
 	}()
+	err := d.finish(ctx, row)
+	if fault.Is(err, fault.Gone) {
+		d.chest.Forget(keyName(row.ID)) // cancelled, here or elsewhere
+	} else if err != nil && ctx.Err() == nil {
+		d.complain("exporting", err)
+	}
+}
+
+// finish takes a job up and does it. One that is broken off by the end of ctx, or
+// because the store is busy, is gone on with later.
+func (d *Desk) finish(ctx context.Context, row *store.Job) error {
+	err := d.store.Update(ctx, func(tx *store.Tx) (err error) {
+		row.Run, err = tx.TakeJob(row.ID)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return nil // cancelled meanwhile
+	}
+	if err != nil {
+		return err
+	}
 	j, err := d.open(ctx, row)
 	if err != nil {
-		d.complain("reading an export", err)
-		return
+		return err
 	}
-	err = d.export(ctx, j)
+	made, err := d.export(ctx, j)
 	if ctx.Err() != nil || fault.Is(err, fault.Gone) || fault.Is(err, fault.Busy) {
-		return // cancelled, or to be gone on with
+		return err
 	}
 	if j.State = Done; err != nil {
 		f := fault.As(err)
 		j.State, j.Fault = Failed, &failure{f.Code, f.Text, f.Hint}
-		d.complain("exporting", err)
 	}
-	if err := d.save(ctx, j, false); err != nil {
-		d.complain("noting an export", err)
-	}
+	return errors.Join(err, d.save(ctx, j, made))
 }
 
 // run is one job being worked on.
@@ -128,38 +143,38 @@ type run struct {
 	filters map[string][]search.Query
 	open    map[string]int // by type: the file that is written
 	writers map[int]*writer
-	done    int // patients
+	made    []store.Chunk // frames that are not in the store yet
+	waiting int           // bytes of them
+	done    int           // patients
 }
 
-func (d *Desk) export(ctx context.Context, j *job) (err error) {
+// export does a job and returns the frames that are to be kept with its end.
+func (d *Desk) export(ctx context.Context, j *job) (made []store.Chunk, err error) {
 	r := &run{desk: d, job: j, open: make(map[string]int), writers: make(map[int]*writer), done: j.Place.Done}
 	if r.actor, err = d.actor(j); err != nil {
-		return err
+		return nil, err
 	}
 	if err := d.may(r.actor, &j.Request); err != nil {
-		return err
+		return nil, err
 	}
 	if r.filters, err = parseFilters(j.Request.Filters); err != nil {
-		return err
+		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(d.dir, j.ID), 0o700); err != nil {
-		return unwritable(err)
-	}
-	defer func() { err = errors.Join(err, r.closeAll()) }()
 	for i, f := range j.Files {
 		if f.Bytes < fileBytes {
 			r.open[f.Type] = i
 		}
 	}
 	if err := r.patients(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if j.Request.Level == System {
 		if err := r.subject(ctx, ""); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return r.sync()
+	r.closeAll()
+	return r.made, nil
 }
 
 // parseFilters reads _typeFilter: the searches of each type.
@@ -179,7 +194,7 @@ func parseFilters(in map[string][]string) (map[string][]search.Query, error) {
 
 // patients exports one patient after the other, a page of patients at a time.
 // What is noted between pages is where to go on; a page that was broken off is
-// done again, and its lines of before are cut away.
+// done again, and its frames are put in the place of those of before.
 func (r *run) patients(ctx context.Context) error {
 	for {
 		ids, next, err := r.list(ctx)
@@ -197,12 +212,11 @@ func (r *run) patients(ctx context.Context) error {
 		if p.After, p.Done = next, r.done; next == 0 {
 			return nil
 		}
-		if err := r.sync(); err != nil {
+		r.closeAll()
+		if err := r.desk.save(ctx, r.job, r.made); err != nil {
 			return err
 		}
-		if err := r.desk.save(ctx, r.job, false); err != nil {
-			return err
-		}
+		r.made, r.waiting = nil, 0
 	}
 }
 
@@ -231,7 +245,7 @@ func (r *run) subject(ctx context.Context, id string) error {
 			if err != nil {
 				return err
 			}
-			if err := r.add(ref.Type, opened.Raw); err != nil {
+			if err := r.add(ctx, ref.Type, opened.Raw); err != nil {
 				return err
 			}
 		}
@@ -367,12 +381,11 @@ func membersOf(group *resource.Doc) []string {
 }
 
 // add appends one resource to the file of its type.
-func (r *run) add(typ string, raw []byte) error {
+func (r *run) add(ctx context.Context, typ string, raw []byte) error {
 	n, ok := r.open[typ]
 	if ok && r.job.Files[n].Bytes >= fileBytes {
-		if err := r.closeOne(n); err != nil {
-			return err
-		}
+		r.close(n)
+		delete(r.writers, n)
 		ok = false
 	}
 	if !ok {
@@ -382,57 +395,49 @@ func (r *run) add(typ string, raw []byte) error {
 	}
 	w := r.writers[n]
 	if w == nil {
-		var err error
-		if w, err = r.writer(n); err != nil {
+		aead, err := r.desk.chest.Key(ctx, keyName(r.job.ID), false)
+		if err != nil {
 			return err
 		}
-	}
-	if err := w.add(raw); err != nil {
-		return err
-	}
-	f := &r.job.Files[n]
-	f.Count, f.Bytes, f.Frames, f.Size = f.Count+1, f.Bytes+int64(len(raw))+1, w.frames, w.size
-	return nil
-}
-
-func (r *run) writer(n int) (*writer, error) {
-	f := r.job.Files[n]
-	aead, err := r.desk.chest.Key(context.Background(), keyName(r.job.ID), false)
-	if err != nil {
-		return nil, err
-	}
-	w, err := openWriter(r.desk.path(r.job.ID, n), name(r.job.ID, n), aead, r.desk.enc, f.Frames, f.Size)
-	if err == nil {
+		w = &writer{aead: aead, enc: r.desk.enc, job: r.job.ID, file: int64(n), frames: r.job.Files[n].Frames}
 		r.writers[n] = w
 	}
-	return w, err
-}
-
-// sync makes durable what was written, and notes how far each file is.
-func (r *run) sync() error {
-	for n, w := range r.writers {
-		if err := w.sync(); err != nil {
-			return err
-		}
-		r.job.Files[n].Frames, r.job.Files[n].Size = w.frames, w.size
-	}
-	return nil
-}
-
-func (r *run) closeOne(n int) error {
-	w := r.writers[n]
-	if w == nil {
+	f := &r.job.Files[n]
+	f.Count, f.Bytes = f.Count+1, f.Bytes+int64(len(raw))+1
+	if !w.add(raw) {
 		return nil
 	}
-	delete(r.writers, n)
-	err := w.sync()
-	r.job.Files[n].Frames, r.job.Files[n].Size = w.frames, w.size
-	return errors.Join(err, w.file.Close())
+	r.close(n)
+	return r.put(ctx)
 }
 
-func (r *run) closeAll() (err error) {
-	for n := range r.writers {
-		err = errors.Join(err, r.closeOne(n))
+// close ends the frame of a file that is open, if any.
+func (r *run) close(n int) {
+	w := r.writers[n]
+	if w == nil {
+		return
+	}
+	for _, c := range w.close() {
+		r.made, r.waiting = append(r.made, c), r.waiting+len(c.Body)
+	}
+	r.job.Files[n].Frames = w.frames
+}
+
+func (r *run) closeAll() {
+	for _, n := range slices.Sorted(maps.Keys(r.writers)) {
+		r.close(n)
+	}
+}
+
+// put hands the frames to the store when enough of them wait.
+func (r *run) put(ctx context.Context) error {
+	if r.waiting < madeBytes {
+		return nil
+	}
+	row := &store.Job{ID: r.job.ID, Run: r.job.Run}
+	err := r.desk.store.Update(ctx, func(tx *store.Tx) error { return putAll(tx, row, r.made) })
+	if err == nil {
+		r.made, r.waiting = nil, 0
 	}
 	return err
 }

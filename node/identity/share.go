@@ -39,16 +39,25 @@ type minted struct {
 var tokenBound = []byte("cairn/token/v1\x00")
 
 func (s sealedTokens) issue(a Actor, now time.Time) (Token, error) {
+	plain, err := mint(a, now)
+	if err != nil {
+		return Token{}, err
+	}
+	access := base64.RawURLEncoding.EncodeToString(s.door.box.seal(plain, tokenBound))
+	return Token{Access: access, Expires: lifetime, Actor: a}, nil
+}
+
+// mint says who an actor is, for as long as a token works.
+func mint(a Actor, now time.Time) ([]byte, error) {
 	plain, err := json.Marshal(minted{
 		kept: kept{Peer: a.kind == Peer, Organisation: a.organisation, Client: a.client,
 			Person: a.person, Name: a.name, Role: a.role, Unit: a.unit, Purpose: a.purpose},
 		Kind: a.kind, Patient: a.patient, Expires: now.Add(lifetime).UnixMilli(),
 	})
 	if err != nil {
-		return Token{}, fault.Wrap(fault.Broken, "token", "an access token cannot be made", err)
+		return nil, fault.Wrap(fault.Broken, "token", "an access token cannot be made", err)
 	}
-	access := base64.RawURLEncoding.EncodeToString(s.door.box.seal(plain, tokenBound))
-	return Token{Access: access, Expires: lifetime, Actor: a}, nil
+	return plain, nil
 }
 
 func (s sealedTokens) find(access string, now time.Time) (Actor, error) {
@@ -60,16 +69,21 @@ func (s sealedTokens) find(access string, now time.Time) (Actor, error) {
 	if err != nil {
 		return Actor{}, badToken()
 	}
-	var m minted
-	if err := json.Unmarshal(plain, &m); err != nil || now.UnixMilli() > m.Expires {
-		return Actor{}, badToken()
-	}
-	a := Actor{kind: m.Kind, organisation: m.Organisation, client: m.Client, person: m.Person, name: m.Name, role: m.Role,
-		unit: m.Unit, purpose: m.Purpose, patient: m.Patient}
-	if a, ok := s.door.stands(a); ok {
+	if a, ok := s.door.minted(plain, now); ok {
 		return a, nil
 	}
 	return Actor{}, badToken()
+}
+
+// minted returns the actor of what was minted, with the rights of this moment,
+// unless the time is over or nobody vouches for it any more.
+func (d *Door) minted(plain []byte, now time.Time) (Actor, bool) {
+	var m minted
+	if err := json.Unmarshal(plain, &m); err != nil || now.UnixMilli() > m.Expires {
+		return Actor{}, false
+	}
+	return d.stands(Actor{kind: m.Kind, organisation: m.Organisation, client: m.Client, person: m.Person, name: m.Name, role: m.Role,
+		unit: m.Unit, purpose: m.Purpose, patient: m.Patient})
 }
 
 // stands returns the actor of a token with the rights of this moment.

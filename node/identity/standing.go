@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"cairn/ledger/member"
 	"cairn/node/fault"
@@ -39,6 +40,38 @@ func (d *Door) Keep(a Actor, thing string) ([]byte, error) {
 	}
 	return d.box.seal(plain, standingBound(thing)), nil
 }
+
+// KeepSession seals the session of a patient, so that what she started in it can
+// be finished by any process of the hospital. Only Session opens it, only for the
+// thing it was kept for, and for no longer than an access token works. It fails
+// with Refused for anybody else.
+func (d *Door) KeepSession(a Actor, thing string) ([]byte, error) {
+	if a.kind != Patient {
+		return nil, fault.New(fault.Refused, "policy.session", "only a patient has a session to be kept")
+	}
+	plain, err := mint(a, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return d.box.seal(plain, sessionBound(thing)), nil
+}
+
+// Session returns the patient whose session was kept for a thing. It fails with
+// Refused when the session has ended, with Broken when what was kept was altered.
+func (d *Door) Session(sealed []byte, thing string) (Actor, error) {
+	plain, err := d.box.open(sealed, sessionBound(thing))
+	if err != nil {
+		return Actor{}, brokenStanding(err)
+	}
+	a, ok := d.minted(plain, time.Now())
+	if !ok || a.kind != Patient {
+		return Actor{}, fault.New(fault.Refused, "policy.session", "the session in which this was started has ended").
+			WithHint("sign in and start it again")
+	}
+	return a, nil
+}
+
+func sessionBound(thing string) []byte { return append([]byte("cairn/session/v1\x00"), thing...) }
 
 // Standing returns the actor that was kept for a thing, as it stands at this
 // moment: with the rights that its software is registered with, or as the member

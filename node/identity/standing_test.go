@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"cairn/ledger/member"
 	"cairn/node/fault"
@@ -137,6 +138,38 @@ func TestStanding(t *testing.T) {
 	a, err := d.Standing(sealed[Staff], "subscription 1")
 	if err != nil || a.May(RightRecords) || !a.May(RightInvite) {
 		t.Errorf("rights are not those of this moment: %+v, %v", a, err)
+	}
+}
+
+// TestSession keeps a patient's session, for one thing and for as long as a token
+// works.
+func TestSession(t *testing.T) {
+	d := doors(t)(book{"north": {ID: "north", Active: true}})
+	her := Actor{kind: Patient, organisation: "north", patient: "1", person: "north/Patient/1", name: "the patient", purpose: "PATRQT"}
+	body, err := d.KeepSession(her, "export 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := d.Session(body, "export 1"); err != nil || !same(back, her) {
+		t.Errorf("she comes back as %+v: %v", back, err)
+	}
+	if _, err := d.Session(body, "export 2"); !fault.Is(err, fault.Broken) {
+		t.Errorf("it serves another thing: %v", err)
+	}
+	if _, err := d.Standing(body, "export 1"); !fault.Is(err, fault.Broken) {
+		t.Errorf("it is a standing: %v", err)
+	}
+	old, err := mint(her, time.Now().Add(-lifetime-time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Session(d.box.seal(old, sessionBound("export 1")), "export 1"); !fault.Is(err, fault.Refused) {
+		t.Errorf("a session that has ended: %v", err)
+	}
+	for _, a := range []Actor{{}, {kind: Staff, organisation: "north", client: "ehr", person: "p"}, {kind: Operator, organisation: "north", client: "op"}} {
+		if _, err := d.KeepSession(a, "x"); !fault.Is(err, fault.Refused) {
+			t.Errorf("%q was kept: %v", a.kind, err)
+		}
 	}
 }
 

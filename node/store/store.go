@@ -1,7 +1,7 @@
 // Package store keeps what a node knows on disk: the sealed versions of records
 // and their search values, the entries of the hospital's log, tiles, wrapped
-// data keys, slips, passkeys, invitations, locators, and the marks that wait
-// for a seal.
+// data keys, slips, passkeys, invitations, locators, the sealed files of exports,
+// and the marks that wait for a seal.
 //
 // # What is promised
 //

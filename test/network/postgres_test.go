@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os/exec"
@@ -158,6 +157,8 @@ func TestTwoProcessesOfOneHospital(t *testing.T) {
 	t.Run("an assertion is good once at both together", p.replay)
 	t.Run("both write at once", p.bothWrite)
 	t.Run("a consent accepted at one holds at the other at once", p.consent)
+	t.Run("an export of one is the other's too", p.exports)
+	t.Run("a patient's own export too", p.ownExport)
 	t.Run("the other seals when the one that does is killed", p.takeover)
 	t.Run("both go on after the database server was killed", p.restart)
 	t.Run("scrub finds nothing", func(t *testing.T) {
@@ -166,23 +167,6 @@ func TestTwoProcessesOfOneHospital(t *testing.T) {
 			t.Errorf("%v: %s", err, out)
 		}
 	})
-}
-
-// raw asks with a token that was got elsewhere.
-func raw(ctx context.Context, t *testing.T, c *http.Client, url, token string) int {
-	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	res, err := c.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, res.Body)
-	return res.StatusCode
 }
 
 func (p *pair) tokens(t *testing.T) {
@@ -195,10 +179,10 @@ func (p *pair) tokens(t *testing.T) {
 		}
 		token := signed.Access
 		for other, to := range map[string]*http.Client{"a": p.town.Client(), "b": p.atB} {
-			if got := raw(ctx, t, to, p.a.URL+"/fhir/Patient/"+id, token); got != http.StatusOK {
+			if got := withToken(ctx, t, to, p.a.URL+"/fhir/Patient/"+id, token).Status; got != http.StatusOK {
 				t.Errorf("a token of %s at %s: status %d", name, other, got)
 			}
-			if got := raw(ctx, t, to, p.a.URL+"/fhir/Patient/"+id, token[:len(token)/2]+"A"+token[len(token)/2+1:]); got != http.StatusUnauthorized {
+			if got := withToken(ctx, t, to, p.a.URL+"/fhir/Patient/"+id, token[:len(token)/2]+"A"+token[len(token)/2+1:]).Status; got != http.StatusUnauthorized {
 				t.Errorf("an altered token of %s at %s: status %d", name, other, got)
 			}
 		}
