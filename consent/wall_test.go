@@ -26,6 +26,14 @@ var allowed = map[string]map[string]string{
 		"time":                "the form of dates in texts; see clocks",
 		"unicode":             "what may be shown to people",
 	},
+	"recovery": {
+		"bytes":           "pure",
+		"crypto/sha256":   "hashing",
+		"encoding/binary": "the encoding of a deposit",
+		"errors":          "values only",
+		"fmt":             "errors",
+		"unicode/utf8":    "strict text",
+	},
 	"slip": {
 		"cairn/consent":   "what a slip's terms say",
 		"bytes":           "pure",
