@@ -30,6 +30,18 @@ var (
 	ErrSignature  = errors.New("passkey: the signature does not verify")
 )
 
+// BackupEligible tells whether the passkey that made the assertion says that it
+// may be copied between devices, and BackedUp whether it says that it is. Both are
+// the authenticator's word, and are signed.
+func (a Assertion) BackupEligible() bool { return a.flag(flagEligible) }
+
+// BackedUp: see BackupEligible.
+func (a Assertion) BackedUp() bool { return a.flag(flagBackedUp) }
+
+func (a Assertion) flag(f byte) bool {
+	return len(a.AuthenticatorData) >= authenticatorDataLen && a.AuthenticatorData[32]&f != 0
+}
+
 // Flags of authenticator data (WebAuthn Level 3, 6.1).
 const (
 	flagPresent    = 1 << 0

@@ -40,6 +40,8 @@ type Actor struct {
 	patient                  string
 	client                   string
 	rights                   []Right
+	session                  string
+	assurance                Assurance
 }
 
 // Kind returns what kind of actor this is; "" for nobody.

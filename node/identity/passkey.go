@@ -141,8 +141,17 @@ func (d *Door) SignInPatient(ctx context.Context, nonce []byte, a slip.Assertion
 	} else if !first {
 		return Token{}, badPasskey(errors.New("the nonce was used"))
 	}
-	actor := Actor{kind: Patient, organisation: d.member, patient: subject, person: d.member + "/Patient/" + subject, name: "the patient", purpose: "PATRQT"}
+	actor := Actor{kind: Patient, organisation: d.member, patient: subject, person: d.member + "/Patient/" + subject, name: "the patient", purpose: "PATRQT",
+		assurance: assured(a, now)}
 	return d.sessions.issue(actor, now)
+}
+
+// assured is what an assertion that was checked is worth.
+func assured(a slip.Assertion, now time.Time) Assurance {
+	if a.BackupEligible() {
+		return Assurance{Level: LevelSynced, At: now}
+	}
+	return Assurance{Level: LevelBound, At: now}
 }
 
 // VerifyPasskey checks an assertion by a passkey that is registered here over

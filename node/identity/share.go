@@ -28,12 +28,35 @@ type tokens interface {
 // that has left, is nobody.
 type sealedTokens struct{ door *Door }
 
-// minted is what a sealed token says.
+// minted is what a sealed token, and the row of a session, say.
 type minted struct {
 	kept
 	Kind    Kind   `json:"kind"`
 	Patient string `json:"patient"`
+	Level   Level  `json:"level"`
+	Proved  int64  `json:"proved"` // Unix milliseconds, 0 if nothing was
+	Method  string `json:"method"`
+	Session string `json:"session"`
 	Expires int64  `json:"expires"` // Unix milliseconds
+}
+
+func mintUntil(a Actor, expires int64) minted {
+	m := minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Level: a.assurance.Level, Method: a.assurance.Method, Session: a.session, Expires: expires}
+	if !a.assurance.At.IsZero() {
+		m.Proved = a.assurance.At.UnixMilli()
+	}
+	return m
+}
+
+// actor returns who it was, without rights.
+func (m minted) actor() Actor {
+	a := m.kept.actor()
+	a.kind, a.patient, a.session = m.Kind, m.Patient, m.Session
+	a.assurance = Assurance{Level: m.Level, Method: m.Method}
+	if m.Proved != 0 {
+		a.assurance.At = time.UnixMilli(m.Proved)
+	}
+	return a
 }
 
 var tokenBound = []byte("cairn/token/v1\x00")
@@ -49,11 +72,7 @@ func (s sealedTokens) issue(a Actor, now time.Time) (Token, error) {
 
 // mint says who an actor is, for as long as a token works.
 func mint(a Actor, now time.Time) ([]byte, error) {
-	plain, err := json.Marshal(minted{
-		kept: kept{Peer: a.kind == Peer, Organisation: a.organisation, Client: a.client,
-			Person: a.person, Name: a.name, Role: a.role, Unit: a.unit, Purpose: a.purpose},
-		Kind: a.kind, Patient: a.patient, Expires: now.Add(lifetime).UnixMilli(),
-	})
+	plain, err := json.Marshal(mintUntil(a, now.Add(lifetime).UnixMilli()))
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, "token", "an access token cannot be made", err)
 	}
@@ -82,8 +101,7 @@ func (d *Door) minted(plain []byte, now time.Time) (Actor, bool) {
 	if err := json.Unmarshal(plain, &m); err != nil || now.UnixMilli() > m.Expires {
 		return Actor{}, false
 	}
-	return d.stands(Actor{kind: m.Kind, organisation: m.Organisation, client: m.Client, person: m.Person, name: m.Name, role: m.Role,
-		unit: m.Unit, purpose: m.Purpose, patient: m.Patient})
+	return d.stands(m.actor())
 }
 
 // stands returns the actor of a token with the rights of this moment.

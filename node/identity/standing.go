@@ -23,6 +23,16 @@ type kept struct {
 	Purpose      string `json:"purpose"`
 }
 
+func keep(a Actor) kept {
+	return kept{Peer: a.kind == Peer, Organisation: a.organisation, Client: a.client,
+		Person: a.person, Name: a.name, Role: a.role, Unit: a.unit, Purpose: a.purpose}
+}
+
+// actor returns who was kept, without kind and rights.
+func (k kept) actor() Actor {
+	return Actor{organisation: k.Organisation, client: k.Client, person: k.Person, name: k.Name, role: k.Role, unit: k.Unit, purpose: k.Purpose}
+}
+
 // Keep seals who an actor is, so that something can be done later on behalf of
 // whom its software vouched for. Only Standing opens it, and only for the thing
 // it was kept for. It fails with Refused for an actor without software behind
@@ -31,10 +41,7 @@ func (d *Door) Keep(a Actor, thing string) ([]byte, error) {
 	if a.kind != Staff && a.kind != System && a.kind != Peer {
 		return nil, fault.New(fault.Refused, "policy.standing", "only software that vouches for whom it acts can leave something to be done later")
 	}
-	plain, err := json.Marshal(kept{
-		Peer: a.kind == Peer, Organisation: a.organisation, Client: a.client,
-		Person: a.person, Name: a.name, Role: a.role, Unit: a.unit, Purpose: a.purpose,
-	})
+	plain, err := json.Marshal(keep(a))
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, "standing", "who asks cannot be kept", err)
 	}
@@ -89,11 +96,10 @@ func (d *Door) Standing(sealed []byte, thing string) (Actor, error) {
 	if err := dec.Decode(&k); err != nil {
 		return Actor{}, brokenStanding(err)
 	}
-	a := Actor{organisation: k.Organisation, client: k.Client, person: k.Person, name: k.Name, role: k.Role, unit: k.Unit, purpose: k.Purpose}
 	if k.Peer {
-		return d.standingPeer(a)
+		return d.standingPeer(k.actor())
 	}
-	return d.standingClient(a)
+	return d.standingClient(k.actor())
 }
 
 func (d *Door) standingPeer(a Actor) (Actor, error) {

@@ -36,7 +36,7 @@ func (b book) Key(id string, use member.Use) (member.Key, bool) {
 
 // doors returns a function that opens the door of "north" over one store with
 // the clients and members that are given, as after a restart.
-func doors(t *testing.T) func(members book, clients ...Client) *Door {
+func doors(t testing.TB) func(members book, clients ...Client) *Door {
 	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
 	st, err := store.Open(filepath.Join(dir, "store"), store.Options{})

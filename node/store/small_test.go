@@ -260,3 +260,61 @@ func TestRefused(t *testing.T) {
 	}
 	wantKind(t, s.View(bg, func(v *store.View) error { _, err := v.Refused("a"); return err }), fault.NotFound)
 }
+
+func TestSessions(t *testing.T) {
+	s := open(t, t.TempDir())
+	a := &store.Session{Hash: [32]byte{1}, ID: "a", Owner: "p", Body: []byte("x"), Begun: 10, Seen: 10, Idle: 5, Ends: 100}
+	b := &store.Session{Hash: [32]byte{2}, ID: "b", Owner: "p", Body: []byte("y"), Begun: 11, Seen: 50, Idle: 50, Ends: 100}
+	other := &store.Session{Hash: [32]byte{3}, ID: "c", Owner: "q", Body: []byte("z"), Begun: 12, Seen: 12, Idle: 50, Ends: 20}
+	for _, x := range []*store.Session{a, b, other} {
+		update(t, s, func(tx *store.Tx) error { return tx.AddSession(x) })
+	}
+	list := func(owner string, now int64, want ...*store.Session) {
+		t.Helper()
+		view(t, s, func(v *store.View) error {
+			all, err := v.Sessions(owner, now)
+			if err != nil || len(all)+len(want) > 0 && !reflect.DeepEqual(all, want) {
+				t.Errorf("%+v, %v", all, err)
+			}
+			return nil
+		})
+	}
+	list("p", 14, b, a)
+	list("p", 15, b) // idle
+	list("p", 100)   // ended
+	update(t, s, func(tx *store.Tx) error { return tx.TouchSession(a.Hash, 40) })
+	update(t, s, func(tx *store.Tx) error { return tx.TouchSession(a.Hash, 30) })
+	a.Seen = 40
+	list("p", 44, b, a)
+	update(t, s, func(tx *store.Tx) error {
+		there, err := tx.DeleteSession("q", "a")
+		if there {
+			t.Error("somebody else's")
+		}
+		return err
+	})
+	many := *b
+	many.Ends = 1000
+	for i := range 150 { // later ones take the place of earlier ones, and of those that have ended
+		many.Hash, many.ID, many.Begun = [32]byte{9, byte(i)}, "m"+string(rune('A'+i)), int64(60+i)
+		update(t, s, func(tx *store.Tx) error { return tx.AddSession(&many) })
+	}
+	view(t, s, func(v *store.View) error {
+		all, err := v.Sessions("p", 60)
+		if len(all) != 100 || all[0].ID != many.ID {
+			t.Errorf("%d sessions, %v", len(all), err)
+		}
+		_, err = v.Session(other.Hash)
+		wantKind(t, err, fault.NotFound)
+		return nil
+	})
+	update(t, s, func(tx *store.Tx) error { return tx.EndSession(many.Hash) })
+	update(t, s, func(tx *store.Tx) error {
+		n, err := tx.DeleteSessions("p")
+		if n != 99 {
+			t.Errorf("%d were ended", n)
+		}
+		return err
+	})
+	list("p", 60)
+}
