@@ -57,7 +57,12 @@ func (d *Desk) SearchMany(ctx context.Context, actor identity.Actor, queries []s
 
 // open finds, has the gate decide and log, and opens what it lets through.
 func (f *finding) open(ctx context.Context, actor identity.Actor, ask gate.Ask) (Page, error) {
-	pass, err := f.desk.gate.Open(ctx, actor, ask, f.find)
+	return f.opened(ctx, actor, ask, f.find)
+}
+
+// opened is open with another way to find.
+func (f *finding) opened(ctx context.Context, actor identity.Actor, ask gate.Ask, find gate.Find) (Page, error) {
+	pass, err := f.desk.gate.Open(ctx, actor, ask, find)
 	if err != nil {
 		return Page{}, err
 	}

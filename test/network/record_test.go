@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -119,6 +120,63 @@ func asPeer(t *testing.T, from, to *demo.Hospital) *client.Client {
 		t.Fatal(err)
 	}
 	return c.As("p-9", "Dr. Peer", "physician", "ward 1", "TREAT")
+}
+
+// TestEverythingIsWhatMayBeSeen: $everything follows the references of what its
+// reader may see to what he may see, and to nothing else, and each is in the log.
+func TestEverythingIsWhatMayBeSeen(t *testing.T) {
+	ctx := within(t, time.Minute)
+	s := newScene(ctx, t)
+	patient := s.ids[s.custodian]
+	var authors []string
+	for _, category := range []string{"laboratory", "vital-signs"} {
+		author, _ := post(ctx, t, s.custodian, "Practitioner", `{"resourceType":"Practitioner"}`)
+		body := observation(patient, category, "4548-4")
+		body = strings.TrimSuffix(body, "}") + `,"note":[{"authorReference":{"reference":"Practitioner/` + author + `"},"text":"x"}]}`
+		post(ctx, t, s.custodian, "Observation", body)
+		authors = append(authors, author)
+	}
+	other, _ := post(ctx, t, s.custodian, "Patient", `{"resourceType":"Patient"}`)
+	post(ctx, t, s.custodian, "Goal", `{"resourceType":"Goal","lifecycleStatus":"active","description":{"text":"x"},"subject":{"reference":"Patient/`+patient+`"},"expressedBy":{"reference":"Patient/`+other+`"}}`)
+	if _, err := s.wallet.Grant(ctx, labsFor(s.grantee), s.custodian.ID); err != nil {
+		t.Fatal(err)
+	}
+	for name, one := range map[string]struct {
+		who      *client.Client
+		included []string
+		receipts int // an entry about her and one about nobody for each access that shows something
+	}{
+		"the custodian": {physician(s.custodian), authors, 3},
+		"the grantee":   {asPeer(t, s.grantee, s.custodian), nil, 1},
+	} {
+		a, err := one.who.Expect(ctx, http.StatusOK, http.MethodGet, "/fhir/Patient/"+patient+"/$everything", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bundle struct {
+			Entry []struct {
+				Resource struct{ ResourceType, ID string }
+				Search   struct{ Mode string }
+			}
+		}
+		if err := json.Unmarshal(a.Body, &bundle); err != nil {
+			t.Fatal(err)
+		}
+		var included []string
+		for _, e := range bundle.Entry {
+			if e.Search.Mode == "include" {
+				included = append(included, e.Resource.ID)
+			}
+		}
+		slices.Sort(included)
+		slices.Sort(one.included)
+		if !slices.Equal(included, one.included) {
+			t.Errorf("%s gets %v besides, want %v", name, included, one.included)
+		}
+		if got := len(a.Header.Values("Cairn-Receipt")); got != one.receipts {
+			t.Errorf("%s: %d entries in the log, want %d", name, got, one.receipts)
+		}
+	}
 }
 
 // TestRefusedReadIsLoggedAsRefused: who may see nothing leaves a refusal, also
