@@ -36,13 +36,22 @@ type Founder struct {
 }
 
 // Defaults of the parameters that a consortium is founded with.
-var defaultParams = machine.Params{GraceMillis: 5 * 60 * 1000, SkewMillis: 60_000, BeatMillis: 1000}
+var defaultParams = machine.Params{GraceMillis: 5 * 60 * 1000, SkewMillis: 60_000, BeatMillis: 1000, RecoveryMillis: 72 * 3600 * 1000}
+
+// Rule changes a parameter that a consortium is founded with.
+type Rule func(*machine.Params)
+
+// RecoveryWaits sets how long at least the recovery of a lost sign-in waits and
+// can be cancelled.
+func RecoveryWaits(d time.Duration) Rule {
+	return func(p *machine.Params) { p.RecoveryMillis = uint64(max(d.Milliseconds(), 0)) } //nolint:gosec // not negative
+}
 
 // Found makes a consortium of hospitals on this machine: for each its
 // directory with fresh keys, a configuration file, the genesis and the trust
 // file `network.json`. It writes nothing if one of the directories is in use,
 // and takes back what it wrote if it cannot finish.
-func Found(name string, founders []Founder) (err error) {
+func Found(name string, founders []Founder, rules ...Rule) (err error) {
 	if err := checkFounders(founders); err != nil {
 		return err
 	}
@@ -61,11 +70,14 @@ func Found(name string, founders []Founder) (err error) {
 			}
 		}
 	}()
-	return found(name, founders)
+	return found(name, founders, rules)
 }
 
-func found(name string, founders []Founder) error {
+func found(name string, founders []Founder, rules []Rule) error {
 	g := machine.Genesis{Name: name, Time: time.Now().UnixMilli(), Params: defaultParams}
+	for _, set := range rules {
+		set(&g.Params)
+	}
 	peers := make([]PeerConfig, len(founders))
 	for i, f := range founders {
 		m, peer, err := f.member()

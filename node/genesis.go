@@ -30,6 +30,8 @@ type paramsFile struct {
 	GraceMillis uint64 `json:"grace_millis"`
 	SkewMillis  uint64 `json:"skew_millis"`
 	BeatMillis  uint64 `json:"beat_millis"`
+
+	RecoveryMillis uint64 `json:"recovery_millis"`
 }
 
 type memberFile struct {
@@ -57,7 +59,7 @@ var uses = []member.Use{member.UseSeal, member.UseCosign, member.UseClient, memb
 // EncodeGenesis returns the founding file of a genesis.
 func EncodeGenesis(g machine.Genesis) ([]byte, error) {
 	f := genesisFile{Format: genesisFormat, Name: g.Name, Time: g.Time,
-		Params: paramsFile{g.Params.GraceMillis, g.Params.SkewMillis, g.Params.BeatMillis}}
+		Params: paramsFile{g.Params.GraceMillis, g.Params.SkewMillis, g.Params.BeatMillis, g.Params.RecoveryMillis}}
 	for _, m := range g.Members {
 		out := memberFile{ID: m.ID, Name: m.Name, Roles: m.Roles, URL: m.URL, Origins: m.Origins, RPID: m.RPID, Power: m.Power}
 		for _, k := range m.Keys {
@@ -102,7 +104,8 @@ func DecodeGenesis(data []byte) (machine.Genesis, error) {
 		return machine.Genesis{}, fmt.Errorf("format %q is not %s", f.Format, genesisFormat)
 	}
 	g := machine.Genesis{Name: f.Name, Time: f.Time, Params: machine.Params{
-		GraceMillis: f.Params.GraceMillis, SkewMillis: f.Params.SkewMillis, BeatMillis: f.Params.BeatMillis}}
+		GraceMillis: f.Params.GraceMillis, SkewMillis: f.Params.SkewMillis, BeatMillis: f.Params.BeatMillis,
+		RecoveryMillis: f.Params.RecoveryMillis}}
 	for _, m := range f.Members {
 		decoded, err := m.decode()
 		if err != nil {

@@ -87,7 +87,7 @@ func newWorld(t testing.TB, name string) *world {
 		t: t, name: name, time: worldStart,
 		logs: map[string]*merkle{}, opened: map[string][]OpenedEvent{}, calendar: new(merkle),
 	}
-	g := machine.Genesis{Name: name, Time: worldStart, Params: machine.Params{GraceMillis: 60_000, SkewMillis: 60_000, BeatMillis: 1000}}
+	g := machine.Genesis{Name: name, Time: worldStart, Params: machine.Params{GraceMillis: 60_000, SkewMillis: 60_000, BeatMillis: 1000, RecoveryMillis: 1000}}
 	for _, id := range memberIDs {
 		w.logs[id] = new(merkle)
 		g.Members = append(g.Members, member.Member{

@@ -5,6 +5,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"cairn/ledger/member"
 	"cairn/node"
@@ -13,14 +14,15 @@ import (
 )
 
 type initCommand struct {
-	Dir       string `required:"" placeholder:"DIR" help:"Where to put the hospital's directory (or the hospitals', with --hospitals)."`
-	ID        string `default:"north" help:"Member id: lower case letters, digits, hyphens."`
-	Name      string `default:"North Hospital" help:"Name of the hospital, as patients read it."`
-	Network   string `default:"my-network" help:"Name of the network."`
-	Listen    string `default:"127.0.0.1:8101" help:"Address of the FHIR endpoint, on this machine."`
-	URL       string `placeholder:"URL" help:"The FHIR endpoint's root as others reach it, such as https://north.example (default: the address above)."`
-	P2P       string `name:"p2p" default:"127.0.0.1:8201" help:"Address for the other members' nodes."`
-	Hospitals int    `default:"1" help:"Found a consortium of so many hospitals, all on this machine, with addresses counted up."`
+	Dir       string        `required:"" placeholder:"DIR" help:"Where to put the hospital's directory (or the hospitals', with --hospitals)."`
+	ID        string        `default:"north" help:"Member id: lower case letters, digits, hyphens."`
+	Name      string        `default:"North Hospital" help:"Name of the hospital, as patients read it."`
+	Network   string        `default:"my-network" help:"Name of the network."`
+	Listen    string        `default:"127.0.0.1:8101" help:"Address of the FHIR endpoint, on this machine."`
+	URL       string        `placeholder:"URL" help:"The FHIR endpoint's root as others reach it, such as https://north.example (default: the address above)."`
+	P2P       string        `name:"p2p" default:"127.0.0.1:8201" help:"Address for the other members' nodes."`
+	Recovery  time.Duration `name:"recovery-delay" default:"72h" help:"How long at least the recovery of a patient's lost sign-in waits and can be cancelled; a rule of the network."`
+	Hospitals int           `default:"1" help:"Found a consortium of so many hospitals, all on this machine, with addresses counted up."`
 }
 
 // Help is shown below the flags.
@@ -54,7 +56,7 @@ func (c initCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := node.Found(c.Network, founders); err != nil {
+	if err := node.Found(c.Network, founders, node.RecoveryWaits(c.Recovery)); err != nil {
 		return err
 	}
 	return c.tell(e, founders)

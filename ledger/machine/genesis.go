@@ -31,11 +31,13 @@ type Params struct {
 	GraceMillis uint64 // a node discloses nothing when the ledger stood still for longer
 	SkewMillis  uint64 // ... or when its clock and the last block differ by more
 	BeatMillis  uint64 // between two routine seals of a member
+
+	RecoveryMillis uint64 // the least time, in block time, that a person's recovery of a lost sign-in waits and can be cancelled
 }
 
 // Validate refuses a parameter that is zero or more than a year.
 func (p Params) Validate() error {
-	for _, v := range [...]uint64{p.GraceMillis, p.SkewMillis, p.BeatMillis} {
+	for _, v := range [...]uint64{p.GraceMillis, p.SkewMillis, p.BeatMillis, p.RecoveryMillis} {
 		if v == 0 || v > maxMillis {
 			return ErrParam
 		}
@@ -83,6 +85,7 @@ func (g Genesis) Encode() []byte {
 	w.Uint64(g.Params.GraceMillis)
 	w.Uint64(g.Params.SkewMillis)
 	w.Uint64(g.Params.BeatMillis)
+	w.Uint64(g.Params.RecoveryMillis)
 	writeMembers(w, g.Members)
 	return w.Out()
 }
@@ -94,7 +97,7 @@ func DecodeGenesis(raw []byte) (Genesis, error) {
 	r.Raw(head)
 	g := Genesis{
 		Name: r.String(32), Time: r.Int64(),
-		Params: Params{GraceMillis: r.Uint64(), SkewMillis: r.Uint64(), BeatMillis: r.Uint64()},
+		Params: Params{GraceMillis: r.Uint64(), SkewMillis: r.Uint64(), BeatMillis: r.Uint64(), RecoveryMillis: r.Uint64()},
 	}
 	members, err := readMembers(r)
 	if err == nil {

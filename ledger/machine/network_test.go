@@ -19,7 +19,7 @@ type network struct {
 func genesis(ids ...string) machine.Genesis {
 	g := machine.Genesis{
 		Name: "test", Time: dawn,
-		Params: machine.Params{GraceMillis: 60_000, SkewMillis: 60_000, BeatMillis: 1_000},
+		Params: machine.Params{GraceMillis: 60_000, SkewMillis: 60_000, BeatMillis: 1_000, RecoveryMillis: 1_000},
 	}
 	for _, id := range ids {
 		g.Members = append(g.Members, member.Member{

@@ -108,7 +108,7 @@ func (w *world) step(lines []string) (string, error) {
 func (w *world) genesis(a args, lines []string) (string, error) {
 	g := machine.Genesis{
 		Name: a.word(0), Time: dawn,
-		Params: machine.Params{GraceMillis: 60_000, SkewMillis: 60_000, BeatMillis: 1_000},
+		Params: machine.Params{GraceMillis: 60_000, SkewMillis: 60_000, BeatMillis: 1_000, RecoveryMillis: 1_000},
 	}
 	for _, line := range lines {
 		g.Members = append(g.Members, citizen(parse(line)))

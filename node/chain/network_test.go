@@ -46,7 +46,7 @@ func newNetwork(t testing.TB, n int) *network {
 	t.Helper()
 	g := machine.Genesis{
 		Name: "testnet", Time: time.Now().Add(-time.Hour).UnixMilli(),
-		Params: machine.Params{GraceMillis: 3000, SkewMillis: 60_000, BeatMillis: 1000},
+		Params: machine.Params{GraceMillis: 3000, SkewMillis: 60_000, BeatMillis: 1000, RecoveryMillis: 1000},
 	}
 	var peers []Peer
 	for _, name := range names[:n] {

@@ -39,7 +39,7 @@ func newConsortium(t testing.TB) *consortium {
 		t.Fatal(err)
 	}
 	m, err := machine.New(machine.Genesis{
-		Name: "test", Time: 1, Params: machine.Params{GraceMillis: 1000, SkewMillis: 1000, BeatMillis: 10},
+		Name: "test", Time: 1, Params: machine.Params{GraceMillis: 1000, SkewMillis: 1000, BeatMillis: 10, RecoveryMillis: 1000},
 		Members: []member.Member{{ID: "north", Power: 1, Active: true, Keys: []member.Key{{Use: member.UseSeal, Public: public}}}},
 	})
 	if err != nil {
