@@ -27,6 +27,7 @@ type Slip struct {
 	TextHash  [32]byte // SHA-256 of the text that the patient was shown; see Text
 	Salt      [32]byte // fresh and random; it dies with the slip
 	StopImage [32]byte // SHA-256 of the secret whose sealing stops the consent
+	KitImage  [32]byte // SHA-256 of the mark with which the patient's printed kit stops it; zero if none does
 	IssuedAt  int64    // Unix milliseconds
 }
 
@@ -48,7 +49,7 @@ const (
 // their order; hashes as they are, integers of 8 bytes big-endian, texts and
 // bytes after a length of 4 bytes.
 func (s *Slip) Encode() []byte {
-	out := make([]byte, 0, len(magic)+4*32+8+4*4+len(s.Custodian)+len(s.Subject)+len(s.Grantee)+len(s.Terms))
+	out := make([]byte, 0, len(magic)+5*32+8+4*4+len(s.Custodian)+len(s.Subject)+len(s.Grantee)+len(s.Terms))
 	out = append(out, magic...)
 	out = append(out, s.Network[:]...)
 	out = appendPart(out, s.Custodian)
@@ -58,6 +59,7 @@ func (s *Slip) Encode() []byte {
 	out = append(out, s.TextHash[:]...)
 	out = append(out, s.Salt[:]...)
 	out = append(out, s.StopImage[:]...)
+	out = append(out, s.KitImage[:]...)
 	return binary.BigEndian.AppendUint64(out, uint64(s.IssuedAt)) //nolint:gosec // the bit pattern is the encoding
 }
 
@@ -76,7 +78,7 @@ func Decode(p []byte) (*Slip, error) {
 	s := &Slip{
 		Network: r.hash(), Custodian: string(r.part(maxMember)), Subject: string(r.part(MaxSubject)),
 		Grantee: string(r.part(maxMember)), Terms: bytes.Clone(r.part(MaxTerms)),
-		TextHash: r.hash(), Salt: r.hash(), StopImage: r.hash(), IssuedAt: r.int64(),
+		TextHash: r.hash(), Salt: r.hash(), StopImage: r.hash(), KitImage: r.hash(), IssuedAt: r.int64(),
 	}
 	if len(r.rest) > 0 {
 		r.refuse(ErrTrailing)
@@ -124,6 +126,12 @@ func (s *Slip) blind(domain string) (out [32]byte) {
 // Image returns the image of a revocation secret. Sealing the secret as a mark
 // stops every slip that has this StopImage.
 func Image(secret [32]byte) [32]byte { return sha256.Sum256(secret[:]) }
+
+// Stopped tells whether the sealing of a mark with one of the slip's two images
+// has stopped it.
+func (s *Slip) Stopped(sealed func(image [32]byte) bool) bool {
+	return sealed(s.StopImage) || s.KitImage != [32]byte{} && sealed(s.KitImage)
+}
 
 func isMember(id string) bool {
 	for i, c := range []byte(id) {

@@ -27,6 +27,7 @@ type held struct {
 	ref        string
 	terms      consent.Terms
 	mark, stop [32]byte // images in the register
+	kit        [32]byte // as stop; zero if there is none
 }
 
 // Reference returns how a slip is named in logs, decisions and answers.
@@ -42,7 +43,7 @@ func (g *Gate) Keep(ctx context.Context, s slip.Slip, accepted int64) (store.Sli
 	if err != nil {
 		return store.Slip{}, err
 	}
-	return store.Slip{Commitment: commitment, Subject: s.Subject, Grantee: s.Grantee, Stop: s.StopImage, Body: body, Accepted: accepted}, nil
+	return store.Slip{Commitment: commitment, Subject: s.Subject, Grantee: s.Grantee, Stop: s.StopImage, Kit: s.KitImage, Body: body, Accepted: accepted}, nil
 }
 
 // Slip opens an accepted slip from its row and checks it against the
@@ -53,7 +54,7 @@ func (g *Gate) Slip(ctx context.Context, row *store.Slip) (*slip.Slip, error) {
 		return nil, err
 	}
 	s, err := slip.Decode(plain)
-	if err != nil || s.Commitment() != row.Commitment || s.Subject != row.Subject || s.StopImage != row.Stop {
+	if err != nil || s.Commitment() != row.Commitment || s.Subject != row.Subject || s.StopImage != row.Stop || s.KitImage != row.Kit {
 		return nil, fault.Wrap(fault.Broken, "slip", "a stored consent was altered or damaged", err)
 	}
 	return s, nil
@@ -114,7 +115,7 @@ func (g *Gate) load(ctx context.Context, view *store.View, subject string) (out 
 		if err != nil {
 			return holding{}, fault.Wrap(fault.Broken, "slip", "a stored consent does not compile", err)
 		}
-		out.slips = append(out.slips, held{Reference(row.Commitment), terms, Image(row.Commitment), s.StopImage})
+		out.slips = append(out.slips, held{Reference(row.Commitment), terms, Image(row.Commitment), s.StopImage, s.KitImage})
 	}
 	return out, nil
 }

@@ -137,10 +137,18 @@ func (v *verdicts) grants(view *store.View, subject string) ([]consent.Grant, er
 		if err := v.gate.reached(v.ctx, h.mark); err != nil {
 			return nil, err
 		}
-		_, stopped := v.gate.chain.Mark(h.stop)
-		out[i] = consent.Grant{Ref: h.ref, Terms: h.terms, Facts: consent.Facts{Committed: true, Stopped: stopped}}
+		out[i] = consent.Grant{Ref: h.ref, Terms: h.terms, Facts: consent.Facts{Committed: true, Stopped: v.gate.stopped(h)}}
 	}
 	return out, nil
+}
+
+// stopped tells whether a mark that stops the slip stands in the replica.
+func (g *Gate) stopped(h held) bool {
+	if _, stopped := g.chain.Mark(h.stop); stopped || h.kit == [32]byte{} {
+		return stopped
+	}
+	_, stopped := g.chain.Mark(h.kit)
+	return stopped
 }
 
 // reachWithin is how long a decision waits for this process's replica.

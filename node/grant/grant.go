@@ -141,7 +141,7 @@ func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed 
 	if err := d.room(ctx, s); err != nil {
 		return Held{}, err
 	}
-	if _, stopped := d.chain.Mark(s.StopImage); stopped {
+	if s.Stopped(d.present) {
 		return Held{}, fault.New(fault.Conflict, "slip-stopped", "this consent was stopped").WithHint("make a new one")
 	}
 	commitment := s.Commitment()
@@ -204,6 +204,12 @@ func (d *Desk) room(ctx context.Context, s *slip.Slip) error {
 	return nil
 }
 
+// present tells whether a mark with this image stands on the ledger.
+func (d *Desk) present(image [32]byte) bool {
+	_, ok := d.chain.Mark(image)
+	return ok
+}
+
 // keep stores the slip and its event in one transaction.
 func (d *Desk) keep(ctx context.Context, s *slip.Slip) error {
 	row, err := d.gate.Keep(ctx, *s, time.Now().UnixMilli())
@@ -228,7 +234,7 @@ func (d *Desk) keep(ctx context.Context, s *slip.Slip) error {
 		return fmt.Errorf("keeping a consent: %w", err)
 	}
 	if !d.store.Shared() { // elsewhere the process that watches sees it in the store
-		d.active.add(watched{row.Commitment, s.StopImage, s.Subject, s.Grantee})
+		d.active.add(watched{row.Commitment, s.StopImage, s.KitImage, s.Subject, s.Grantee})
 	}
 	return nil
 }
@@ -255,7 +261,9 @@ type Held struct {
 func (d *Desk) held(commitment [32]byte, s *slip.Slip, text string) Held {
 	h := Held{Commitment: commitment, Grantee: s.Grantee, Text: text, Issued: s.IssuedAt}
 	h.SealedAt, _ = d.chain.Mark(gate.Image(commitment))
-	h.StoppedAt, h.Stopped = d.chain.Mark(s.StopImage)
+	if h.StoppedAt, h.Stopped = d.chain.Mark(s.StopImage); !h.Stopped && s.KitImage != [32]byte{} {
+		h.StoppedAt, h.Stopped = d.chain.Mark(s.KitImage)
+	}
 	return h
 }
 

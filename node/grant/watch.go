@@ -15,6 +15,7 @@ import (
 // watched is an active slip whose stop mark may come at any block.
 type watched struct {
 	commitment, stop [32]byte
+	kit              [32]byte // as stop; zero if there is none
 	subject, grantee string
 }
 
@@ -39,7 +40,7 @@ func (w *watchlist) stopped(present func([32]byte) bool) []watched {
 	defer w.mu.Unlock()
 	var out []watched
 	for commitment, s := range w.list {
-		if present(s.stop) {
+		if present(s.stop) || s.kit != [32]byte{} && present(s.kit) {
 			out = append(out, s)
 			delete(w.list, commitment)
 		}
@@ -90,7 +91,7 @@ func (d *Desk) load(ctx context.Context, known *loading) error {
 		}
 		known.done, known.epoch = true, epoch
 		return v.EachSlip(stateActive, func(s *store.Slip) error {
-			d.active.add(watched{s.Commitment, s.Stop, s.Subject, s.Grantee})
+			d.active.add(watched{s.Commitment, s.Stop, s.Kit, s.Subject, s.Grantee})
 			return nil
 		})
 	})
@@ -105,7 +106,7 @@ func (d *Desk) load(ctx context.Context, known *loading) error {
 // noted goes back on the list.
 func (d *Desk) noteStopped(ctx context.Context) error {
 	var errs []error
-	for _, s := range d.active.stopped(func(image [32]byte) bool { _, ok := d.chain.Mark(image); return ok }) {
+	for _, s := range d.active.stopped(d.present) {
 		if err := d.note(ctx, s); err != nil {
 			d.active.add(s)
 			errs = append(errs, err)

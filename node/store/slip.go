@@ -11,19 +11,20 @@ type Slip struct {
 	Subject    string
 	Grantee    string
 	Stop       [32]byte // image of the revocation secret
+	Kit        [32]byte // image of the mark of the patient's kit; zero if there is none
 	Body       []byte
 	State      uint8
 	Accepted   int64 // Unix milliseconds
 }
 
-const slipColumns = "SELECT commitment, subject, grantee, stop, body, state, accepted FROM slip "
+const slipColumns = "SELECT commitment, subject, grantee, stop, body, state, accepted, kit FROM slip "
 
 // AddSlip keeps a slip. It fails with fault.Conflict if its commitment is
 // already there.
 func (tx *Tx) AddSlip(s *Slip) error {
-	n, err := tx.exec("INSERT INTO slip (commitment, subject, grantee, stop, body, state, accepted) "+
-		"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		s.Commitment[:], s.Subject, s.Grantee, s.Stop[:], s.Body, int64(s.State), s.Accepted)
+	n, err := tx.exec("INSERT INTO slip (commitment, subject, grantee, stop, body, state, accepted, kit) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		s.Commitment[:], s.Subject, s.Grantee, s.Stop[:], s.Body, int64(s.State), s.Accepted, s.Kit[:])
 	if err == nil && n == 0 {
 		err = fault.New(fault.Conflict, "store.slip-exists", "This consent is already here.")
 	}
@@ -63,7 +64,7 @@ func (v *View) slips(where string, key any) ([]*Slip, error) {
 	var all []*Slip
 	err := v.c.each(slipColumns+where, func(r row) error {
 		s := &Slip{Subject: r.text(1), Grantee: r.text(2), Body: r.blob(4), State: uint8(r.int(5)), Accepted: r.int(6)}
-		if !r.hash(0, &s.Commitment) || !r.hash(3, &s.Stop) {
+		if !r.hash(0, &s.Commitment) || !r.hash(3, &s.Stop) || !r.hash(7, &s.Kit) {
 			return damaged("a consent")
 		}
 		all = append(all, s)

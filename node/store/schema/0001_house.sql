@@ -95,6 +95,7 @@ CREATE TABLE slip (
     subject    TEXT    NOT NULL,
     grantee    TEXT    NOT NULL,
     stop       BLOB    NOT NULL,
+    kit        BLOB    NOT NULL,
     body       BLOB    NOT NULL,
     state      INTEGER NOT NULL,
     accepted   INTEGER NOT NULL
