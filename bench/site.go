@@ -18,6 +18,7 @@ import (
 	"cairn/client"
 	"cairn/demo"
 	"cairn/fhir/resource"
+	"cairn/ledger/member"
 	"cairn/node"
 	"cairn/node/identity"
 	"cairn/node/keys"
@@ -124,20 +125,45 @@ func (s *site) ehr(ctx context.Context, h *demo.Hospital, who *identity.B2B) (to
 	return s.signIn(ctx, h, key, "ehr", who)
 }
 
-// peer signs a physician of one hospital in at another.
-func (s *site) peer(ctx context.Context, from, at *demo.Hospital) (token string, err error) {
+// asking is a hospital as a client of the others, for whom it asks there, and
+// where.
+type asking struct {
+	client *peer.Client
+	who    peer.Person
+	at     member.Member
+}
+
+// peer returns a physician of one hospital who asks at another.
+func (s *site) peer(ctx context.Context, from, at *demo.Hospital) (a *asking, err error) {
 	cfg, err := node.ReadConfig(from.Config)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	ring, err := keys.Open(ctx, cfg.Keys, cfg.KMS)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, ring.Close()) }()
-	person := physician
-	person.OrganizationID = from.ID
-	return s.signIn(ctx, at, ring.Client(), from.ID, &person)
+	client, err := peer.New(from.ID, ring.Client(), s.Client())
+	if err != nil {
+		return nil, err
+	}
+	p := physician
+	who := peer.Person{ID: p.SubjectID, Name: p.SubjectName, Role: p.SubjectRole, Unit: p.Unit, Purpose: p.PurposeOfUse[0]}
+	return &asking{client, who, member.Member{ID: at.ID, URL: at.URL}}, nil
+}
+
+// get returns the bytes of a FHIR request, good for one sending.
+func (a *asking) get(ctx context.Context, path string) ([]byte, error) {
+	req, err := a.client.Prepare(ctx, a.at, a.who, http.MethodGet, path)
+	if err != nil {
+		return nil, err
+	}
+	out := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n", req.URL.RequestURI(), req.URL.Host)
+	for name, values := range req.Header {
+		out = fmt.Appendf(out, "%s: %s\r\n", name, values[0])
+	}
+	return append(out, "\r\n"...), nil
 }
 
 func (s *site) signIn(ctx context.Context, at *demo.Hospital, key *ecdsa.PrivateKey, id string, who *identity.B2B) (string, error) {
@@ -149,7 +175,7 @@ func (s *site) signIn(ctx context.Context, at *demo.Hospital, key *ecdsa.Private
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)
 	}
-	token, err := peer.SignIn(ctx, s.Client(), at.URL, assertion)
+	token, err := peer.SignIn(ctx, s.Client(), at.URL, assertion, nil)
 	return token.Access, err
 }
 

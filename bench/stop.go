@@ -69,14 +69,14 @@ const blockFlushes = 9
 type stopper struct {
 	site    *site
 	people  []*stopPerson
-	lines   []*line  // to each hospital
-	tokens  []string // of its grantee's physician there
+	lines   []*line   // to each hospital
+	asking  []*asking // its grantee's physician
 	grantee []*demo.Hospital
 }
 
 type stopPerson struct {
 	wallet *wallet.Wallet
-	asks   [][]byte // the grantee's request at each hospital
+	asks   []string // what the grantee asks at each hospital
 }
 
 func newStopper(ctx context.Context, at *site) (*stopper, error) {
@@ -87,7 +87,7 @@ func newStopper(ctx context.Context, at *site) (*stopper, error) {
 		if i == n-1 {
 			grantee = at.Hospitals[0]
 		}
-		token, err := at.peer(ctx, grantee, h)
+		a, err := at.peer(ctx, grantee, h)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func newStopper(ctx context.Context, at *site) (*stopper, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.grantee, s.tokens, s.lines = append(s.grantee, grantee), append(s.tokens, token), append(s.lines, l)
+		s.grantee, s.asking, s.lines = append(s.grantee, grantee), append(s.asking, a), append(s.lines, l)
 	}
 	for range stopPatients {
 		p, err := s.admit(ctx)
@@ -114,7 +114,7 @@ func (s *stopper) close() { _ = hangUp(s.lines) } // nothing is under way
 func (s *stopper) admit(ctx context.Context) (*stopPerson, error) {
 	person := demo.Person{IDs: make(map[string]string)}
 	p := &stopPerson{}
-	for i, h := range s.site.Hospitals {
+	for _, h := range s.site.Hospitals {
 		id, err := create(ctx, h, "Patient", `{"resourceType":"Patient","active":true}`)
 		if err != nil {
 			return nil, err
@@ -123,7 +123,7 @@ func (s *stopper) admit(ctx context.Context) (*stopPerson, error) {
 		if _, err := create(ctx, h, "Observation", fmt.Sprintf(labResult, id)); err != nil {
 			return nil, err
 		}
-		p.asks = append(p.asks, request(http.MethodGet, h.URL, "/fhir/Observation?category=laboratory&patient="+id, s.tokens[i], "", nil))
+		p.asks = append(p.asks, "Observation?category=laboratory&patient="+id)
 	}
 	var err error
 	p.wallet, err = demo.NewWallet(s.site.Consortium, person, s.site.Hospitals...)
@@ -145,7 +145,11 @@ func (s *stopper) stopOnce(ctx context.Context, i int) (refused []time.Duration,
 		return nil, 0, err
 	}
 	for j, l := range s.lines {
-		body, err := l.expect(http.StatusOK, p.asks[j])
+		ask, err := s.asking[j].get(ctx, p.asks[j])
+		if err != nil {
+			return nil, 0, err
+		}
+		body, err := l.expect(http.StatusOK, ask)
 		if err != nil {
 			return nil, 0, fmt.Errorf("before the stop: %w", err)
 		}
@@ -197,13 +201,19 @@ const stopTime = 30 * time.Second
 // it must refuse as well.
 func (s *stopper) untilRefused(ctx context.Context, p *stopPerson, j int, begin time.Time) (time.Duration, error) {
 	for time.Since(begin) < stopTime {
-		status, body, err := s.lines[j].ask(p.asks[j])
+		ask, err := s.asking[j].get(ctx, p.asks[j])
+		if err != nil {
+			return 0, err
+		}
+		status, body, err := s.lines[j].ask(ask)
 		took := time.Since(begin)
 		switch {
 		case err != nil:
 			return 0, err
 		case status == http.StatusForbidden:
-			_, err := s.lines[j].expect(http.StatusForbidden, p.asks[j])
+			if ask, err = s.asking[j].get(ctx, p.asks[j]); err == nil {
+				_, err = s.lines[j].expect(http.StatusForbidden, ask)
+			}
 			return took, err
 		case status != http.StatusOK:
 			return 0, fmt.Errorf("status %d: %s", status, body[:min(len(body), 400)])

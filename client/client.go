@@ -177,7 +177,7 @@ func (c *Client) access(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)
 	}
-	if c.token, err = peer.SignIn(ctx, c.http, c.Root, assertion); err != nil {
+	if c.token, err = peer.SignIn(ctx, c.http, c.Root, assertion, nil); err != nil {
 		return "", err
 	}
 	return c.token.Access, nil

@@ -212,7 +212,11 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Records = record.New(n.gate, n.vault, n.journal, n.store, record.Rules{ServerIDs: !n.Config.UpdateAsCreate, DeleteMany: int(n.Config.DeleteMany)})
 	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Log)
 	n.Patients = patient.New(home, n.Door, n.journal, n.store)
-	n.Exchange = exchange.New(n.gate, n.journal, n.store, peer.New(home, n.ring.Client(), client), n.Chain)
+	peers, err := peer.New(home, n.ring.Client(), client)
+	if err != nil {
+		return err
+	}
+	n.Exchange = exchange.New(n.gate, n.journal, n.store, peers, n.Chain)
 	if n.Witness, err = witness.New(home, n.Trust, n.Chain, n.ring.Cosign(), client); err != nil {
 		return err
 	}

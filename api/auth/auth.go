@@ -3,12 +3,14 @@
 package auth
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
 	"cairn/api/face"
 	"cairn/node/fault"
 	"cairn/node/identity"
+	"cairn/node/identity/dpop"
 )
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -23,6 +25,7 @@ func Handler(door *identity.Door, root string) http.Handler {
 			"grant_types_supported":                            []string{"client_credentials"},
 			"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
 			"token_endpoint_auth_signing_alg_values_supported": []string{"ES384", "RS384"},
+			"dpop_signing_alg_values_supported":                dpop.Algorithms,
 			"scopes_supported":                                 []string{"system/*.cruds"},
 			"capabilities":                                     []string{"client-confidential-asymmetric", "permission-v2"},
 		})
@@ -50,23 +53,36 @@ func token(w http.ResponseWriter, r *http.Request, door *identity.Door) {
 		refuse(w, r, "invalid_request", fault.New(fault.Invalid, "form", "client_assertion_type must be "+assertionType))
 		return
 	}
-	t, err := door.SignIn(r.Context(), form.Get("client_assertion"))
+	p, err := door.Possession(r, "")
+	if err != nil {
+		refuse(w, r, "invalid_dpop_proof", err)
+		return
+	}
+	t, err := door.SignIn(r.Context(), form.Get("client_assertion"), p)
 	if err != nil {
 		refuse(w, r, "invalid_client", err)
 		return
 	}
+	kind := "bearer"
+	if t.Actor.Key() != "" {
+		kind = "DPoP"
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	face.Write(w, http.StatusOK, map[string]any{
-		"access_token": t.Access, "token_type": "bearer", "expires_in": int(t.Expires.Seconds()), "scope": "system/*.cruds",
+		"access_token": t.Access, "token_type": kind, "expires_in": int(t.Expires.Seconds()), "scope": "system/*.cruds",
 	})
 }
 
-// refuse answers with an OAuth error (RFC 6749 5.2).
+// refuse answers with an OAuth error (RFC 6749 5.2, RFC 9449 12.2).
 func refuse(w http.ResponseWriter, r *http.Request, code string, err error) {
 	f := fault.As(err)
 	face.Note(r, f)
 	status := http.StatusBadRequest
+	var unproved *dpop.Refusal
 	switch {
+	case errors.As(err, &unproved): // RFC 9449 5 and 8
+		code = unproved.Code()
+		dpop.Challenge(w.Header(), err)
 	case code == "invalid_client" && f.Kind == fault.Unauthenticated:
 		status = http.StatusUnauthorized
 	case f.Kind != fault.Invalid && f.Kind != fault.Unauthenticated:

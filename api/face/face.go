@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"cairn/node/fault"
+	"cairn/node/identity/dpop"
 )
 
 // MaxBody is the largest request body that a face reads, in bytes.
@@ -144,7 +145,9 @@ func Problem(w http.ResponseWriter, r *http.Request, err error) {
 func Headers(w http.ResponseWriter, f *fault.Error) {
 	switch f.Kind {
 	case fault.Unauthenticated:
-		w.Header().Set("WWW-Authenticate", `Bearer realm="cairn"`)
+		if !dpop.Challenge(w.Header(), f) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="cairn"`)
+		}
 	case fault.Busy:
 		w.Header().Set("Retry-After", "1")
 	}

@@ -118,7 +118,7 @@ func TestPages(t *testing.T) {
 	s := httptest.NewServer(mux)
 	defer s.Close()
 	mux.HandleFunc("POST /auth/token", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"access_token":"t","expires_in":300}`)
+		io.WriteString(w, `{"access_token":"t","token_type":"DPoP","expires_in":60}`)
 	})
 	mux.HandleFunc("GET /fhir/Observation", func(w http.ResponseWriter, r *http.Request) {
 		asked = append(asked, r.URL.Query().Get("_count"))
@@ -128,7 +128,11 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Desk{peers: peer.New("north", key, s.Client()), book: book{member.Member{ID: "east", URL: s.URL, Active: true}}}
+	peers, err := peer.New("north", key, s.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Desk{peers: peers, book: book{member.Member{ID: "east", URL: s.URL, Active: true}}}
 	for count, params := range map[string]url.Values{"500": {}, "7": {"_count": {"7"}}} {
 		asked = nil
 		a := d.askOne(t.Context(), identity.Actor{}, &store.Locator{Member: "east", Patient: "1"}, "Observation", params)

@@ -42,6 +42,7 @@ type Actor struct {
 	rights                   []Right
 	session                  string
 	assurance                Assurance
+	key                      string
 }
 
 // Kind returns what kind of actor this is; "" for nobody.
@@ -71,6 +72,10 @@ func (a Actor) Patient() string { return a.patient }
 // Client returns the id of the software that carries the request, or "" for a
 // patient's own session.
 func (a Actor) Client() string { return a.client }
+
+// Key returns the thumbprint of the key that the actor's token is bound to
+// (cnf.jkt, RFC 9449 6.1), or "" for a bearer token.
+func (a Actor) Key() string { return a.key }
 
 // May tells whether the actor's client was registered with the right.
 func (a Actor) May(r Right) bool {

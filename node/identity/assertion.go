@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -195,33 +194,4 @@ func (a Actor) withPerson(b *B2B) (Actor, error) {
 func denied(code string, cause error) error {
 	return fault.Wrap(fault.Unauthenticated, "assertion-"+code, "the client assertion was not accepted: "+code, cause).
 		WithHint("sign a fresh assertion: iss = sub = client_id, aud = this node's /auth/token, exp within five minutes, a new jti")
-}
-
-// once remembers what was used until it would have expired anyway.
-type once struct {
-	mu    sync.Mutex
-	used  map[string]time.Time
-	sweep time.Time
-}
-
-// first tells whether id was not used before, and marks it used until then.
-func (o *once) first(id string, until, now time.Time) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.used == nil {
-		o.used = make(map[string]time.Time)
-	}
-	if now.After(o.sweep) {
-		for old, t := range o.used {
-			if now.After(t) {
-				delete(o.used, old)
-			}
-		}
-		o.sweep = now.Add(time.Minute)
-	}
-	if _, again := o.used[id]; again {
-		return false
-	}
-	o.used[id] = until
-	return true
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cairn/node/fault"
+	"cairn/node/identity/dpop"
 	"cairn/node/store"
 )
 
@@ -32,6 +33,7 @@ type Door struct {
 	seen       once // assertions of software
 	challenges challenges
 	answered   once // nonces of patients' sign-ins
+	proved     once // proofs of possession
 	box        box
 }
 
@@ -80,22 +82,39 @@ func until(ctx context.Context, t time.Time) error {
 }
 
 // SignIn exchanges a client assertion for an access token (RFC 7523 2.2, SMART
-// Backend Services 2.0). It fails with Unauthenticated. An assertion from a
-// clock that is ahead is answered when its time has come, at most skew later.
-func (d *Door) SignIn(ctx context.Context, assertion string) (Token, error) {
+// Backend Services 2.0), bound to the key of the proof if there is one (RFC 9449
+// 5). Another member must have one. It fails with Unauthenticated. An assertion
+// from a clock that is ahead is answered when its time has come, at most skew
+// later.
+func (d *Door) SignIn(ctx context.Context, assertion string, p *Possession) (Token, error) {
 	actor, err := d.signIn(ctx, assertion, time.Now())
 	if err != nil {
+		return Token{}, err
+	}
+	if actor.kind == Peer && p == nil {
+		return Token{}, unproved(&dpop.Refusal{Cause: dpop.ErrCount})
+	}
+	if actor.key, err = p.Use(ctx, ""); err != nil {
 		return Token{}, err
 	}
 	return d.sessions.issue(actor, time.Now())
 }
 
-// Actor returns who sends the request, by its bearer token (RFC 6750 2.1).
+// Actor returns who sends the request, by its bearer token (RFC 6750 2.1) or by
+// a token bound to a key, with a fresh proof (RFC 9449 7).
 func (d *Door) Actor(r *http.Request) (Actor, error) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+	scheme = strings.ToLower(scheme)
+	if !ok || scheme != "bearer" && scheme != "dpop" || token == "" {
 		return Actor{}, fault.New(fault.Unauthenticated, "no-token", "this needs an access token").
-			WithHint("sign in at /auth/token and send Authorization: Bearer ...")
+			WithHint("sign in at /auth/token and send Authorization: Bearer ..., or DPoP ... with a proof")
 	}
-	return d.sessions.find(token, time.Now())
+	a, err := d.sessions.find(token, time.Now())
+	if err != nil {
+		return Actor{}, err
+	}
+	if err := d.possessed(r, scheme, token, a.key); err != nil {
+		return Actor{}, err
+	}
+	return a, nil
 }

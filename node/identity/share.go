@@ -37,11 +37,12 @@ type minted struct {
 	Proved  int64  `json:"proved"` // Unix milliseconds, 0 if nothing was
 	Method  string `json:"method"`
 	Session string `json:"session"`
+	Key     string `json:"key"`     // that the token is bound to
 	Expires int64  `json:"expires"` // Unix milliseconds
 }
 
 func mintUntil(a Actor, expires int64) minted {
-	m := minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Level: a.assurance.Level, Method: a.assurance.Method, Session: a.session, Expires: expires}
+	m := minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Level: a.assurance.Level, Method: a.assurance.Method, Session: a.session, Key: a.key, Expires: expires}
 	if !a.assurance.At.IsZero() {
 		m.Proved = a.assurance.At.UnixMilli()
 	}
@@ -51,7 +52,7 @@ func mintUntil(a Actor, expires int64) minted {
 // actor returns who it was, without rights.
 func (m minted) actor() Actor {
 	a := m.kept.actor()
-	a.kind, a.patient, a.session = m.Kind, m.Patient, m.Session
+	a.kind, a.patient, a.session, a.key = m.Kind, m.Patient, m.Session, m.Key
 	a.assurance = Assurance{Level: m.Level, Method: m.Method}
 	if m.Proved != 0 {
 		a.assurance.At = time.UnixMilli(m.Proved)
@@ -67,12 +68,12 @@ func (s sealedTokens) issue(a Actor, now time.Time) (Token, error) {
 		return Token{}, err
 	}
 	access := base64.RawURLEncoding.EncodeToString(s.door.box.seal(plain, tokenBound))
-	return Token{Access: access, Expires: lifetime, Actor: a}, nil
+	return Token{Access: access, Expires: life(a), Actor: a}, nil
 }
 
 // mint says who an actor is, for as long as a token works.
 func mint(a Actor, now time.Time) ([]byte, error) {
-	plain, err := json.Marshal(mintUntil(a, now.Add(lifetime).UnixMilli()))
+	plain, err := json.Marshal(mintUntil(a, now.Add(life(a)).UnixMilli()))
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, "token", "an access token cannot be made", err)
 	}
@@ -127,11 +128,8 @@ func (d *Door) stands(a Actor) (Actor, bool) {
 // first tells whether something that is good once was not used before, at any
 // process of the hospital, and marks it used until then.
 func (d *Door) first(ctx context.Context, memory *once, id string, until, now time.Time) (bool, error) {
-	if !memory.first(id, until, now) {
-		return false, nil
-	}
-	if !d.store.Shared() {
-		return true, nil
+	if first, err := memory.first(id, until, now); err != nil || !first || !d.store.Shared() {
+		return first, err
 	}
 	var first bool
 	err := d.store.Update(ctx, func(tx *store.Tx) (err error) {

@@ -14,9 +14,21 @@ import (
 // 4.1.4 recommends at most five minutes.
 const lifetime = 5 * time.Minute
 
+// peerLifetime is how long the token of another member works: a minute, since
+// it is for one person, one purpose and one answer.
+const peerLifetime = time.Minute
+
+// life returns how long a token of an actor works.
+func life(a Actor) time.Duration {
+	if a.kind == Peer {
+		return peerLifetime
+	}
+	return lifetime
+}
+
 // Token is what a successful sign-in gives.
 type Token struct {
-	Access  string        // the bearer token, shown once
+	Access  string        // the token, shown once; a bearer token unless Actor.Key says otherwise
 	Expires time.Duration // how long it works
 	Actor   Actor
 }
@@ -51,8 +63,8 @@ func (s *sessions) issue(a Actor, now time.Time) (Token, error) {
 		}
 		s.sweep = now.Add(time.Minute)
 	}
-	s.live[sha256.Sum256([]byte(access))] = session{a, now.Add(lifetime)}
-	return Token{Access: access, Expires: lifetime, Actor: a}, nil
+	s.live[sha256.Sum256([]byte(access))] = session{a, now.Add(life(a))}
+	return Token{Access: access, Expires: life(a), Actor: a}, nil
 }
 
 func (s *sessions) find(access string, now time.Time) (Actor, error) {

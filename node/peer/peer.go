@@ -22,6 +22,7 @@ import (
 	"cairn/ledger/member"
 	"cairn/node/fault"
 	"cairn/node/identity"
+	"cairn/node/identity/dpop"
 )
 
 // answerLimit bounds what one answer of another hospital may weigh, in bytes.
@@ -40,12 +41,16 @@ const (
 type Client struct {
 	home   string
 	key    *ecdsa.PrivateKey
+	proofs *dpop.Key // that tokens are bound to
 	http   *http.Client
 	mu     sync.Mutex
 	tokens map[tokenKey]Token
 }
 
-type tokenKey struct{ member, person string }
+type tokenKey struct {
+	member string
+	who    Person
+}
 
 // Token is an access token at another node.
 type Token struct {
@@ -54,8 +59,14 @@ type Token struct {
 }
 
 // New makes the client of the member home, with its key for client assertions.
-func New(home string, key *ecdsa.PrivateKey, client *http.Client) *Client {
-	return &Client{home: home, key: key, http: client, tokens: make(map[tokenKey]Token)}
+// The key that its tokens are bound to is made here and lives as long as the
+// client.
+func New(home string, key *ecdsa.PrivateKey, client *http.Client) (*Client, error) {
+	proofs, err := dpop.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	return &Client{home: home, key: key, proofs: proofs, http: client, tokens: make(map[tokenKey]Token)}, nil
 }
 
 // Answer is what another hospital answered.
@@ -64,15 +75,29 @@ type Answer struct {
 	Receipts []string // of its log, from the header Cairn-Receipt; at most [Receipts], each clipped
 }
 
+// Person is for whom a member asks: what it vouches for in hl7-b2b.
+type Person struct {
+	ID, Name, Role, Unit string // the id without the member's own
+	Purpose              string // v3-PurposeOfUse code
+}
+
+// person returns whom the client's own hospital vouches for.
+func (c *Client) person(actor identity.Actor) Person {
+	return Person{
+		ID: strings.TrimPrefix(actor.Person(), c.home+"/"), Name: actor.Name(), Role: actor.Role(), Unit: actor.Unit(), Purpose: actor.Purpose(),
+	}
+}
+
 // Get sends a FHIR request (a path below the service base, such as
 // "Observation?patient=17") to another member for the actor. A refusal there
 // comes back as the fault that it is, with that hospital's text and rule,
 // clipped. A token that the member does not know any more is replaced once.
 func (c *Client) Get(ctx context.Context, to member.Member, actor identity.Actor, path string) (Answer, error) {
-	res, body, access, err := c.get(ctx, to, actor, path)
+	who := c.person(actor)
+	res, body, access, err := c.get(ctx, to, who, path)
 	if err == nil && res.StatusCode == http.StatusUnauthorized {
-		c.forget(to, actor, access)
-		res, body, _, err = c.get(ctx, to, actor, path)
+		c.forget(to, who, access)
+		res, body, _, err = c.get(ctx, to, who, path)
 	}
 	if err != nil {
 		return Answer{}, err
@@ -84,22 +109,41 @@ func (c *Client) Get(ctx context.Context, to member.Member, actor identity.Actor
 }
 
 // get sends one request, and returns the token that it was sent with.
-func (c *Client) get(ctx context.Context, to member.Member, actor identity.Actor, path string) (res *http.Response, body []byte, access string, err error) {
-	if access, err = c.token(ctx, to, actor); err != nil {
+func (c *Client) get(ctx context.Context, to member.Member, who Person, path string) (res *http.Response, body []byte, access string, err error) {
+	req, access, err := c.request(ctx, to, who, http.MethodGet, path)
+	if err != nil {
 		return nil, nil, "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.URL+"/fhir/"+path, nil)
-	if err != nil {
-		return nil, nil, "", fmt.Errorf("asking %s: %w", to.ID, WithoutURL(err))
-	}
-	req.Header.Set("Authorization", "Bearer "+access)
-	req.Header.Set("Accept", "application/fhir+json")
-	res, body, err = c.do(req, to.ID)
+	res, body, err = c.do(req, to.ID, access)
 	return res, body, access, err
 }
 
-func (c *Client) do(req *http.Request, to string) (*http.Response, []byte, error) {
-	res, err := c.http.Do(req)
+// request makes a FHIR request that is not proved yet, and its token.
+func (c *Client) request(ctx context.Context, to member.Member, who Person, method, path string) (req *http.Request, access string, err error) {
+	if access, err = c.token(ctx, to, who); err != nil {
+		return nil, "", err
+	}
+	req, err = http.NewRequestWithContext(ctx, method, to.URL+"/fhir/"+path, nil)
+	if err != nil {
+		return nil, "", fmt.Errorf("asking %s: %w", to.ID, WithoutURL(err))
+	}
+	req.Header.Set("Accept", "application/fhir+json")
+	return req, access, nil
+}
+
+// Prepare returns a FHIR request to another member as Get would send it, with
+// its proof: good for one sending within the minute.
+func (c *Client) Prepare(ctx context.Context, to member.Member, who Person, method, path string) (*http.Request, error) {
+	req, access, err := c.request(ctx, to, who, method, path)
+	if err != nil {
+		return nil, err
+	}
+	return req, c.proofs.Sign(req, access)
+}
+
+// do sends a request with its proof, and reads the answer.
+func (c *Client) do(req *http.Request, to, access string) (*http.Response, []byte, error) {
+	res, err := Send(c.http, req, c.proofs, access)
 	if err != nil {
 		return nil, nil, fault.Wrap(fault.Busy, "peer-silent", "the hospital "+to+" does not answer", WithoutURL(err))
 	}
@@ -145,17 +189,17 @@ func refusal(to string, status int, body []byte) error {
 	return fault.New(kind, code, text)
 }
 
-// token returns a live access token at a member for the actor's person and
-// purpose, signing in if there is none.
-func (c *Client) token(ctx context.Context, to member.Member, actor identity.Actor) (string, error) {
-	key := keyOf(to, actor)
+// token returns a live access token at a member for a person and purpose,
+// signing in if there is none.
+func (c *Client) token(ctx context.Context, to member.Member, who Person) (string, error) {
+	key := tokenKey{to.ID, who}
 	c.mu.Lock()
 	have, ok := c.tokens[key]
 	c.mu.Unlock()
 	if ok && time.Now().Before(have.Expires) {
 		return have.Access, nil
 	}
-	fresh, err := c.signIn(ctx, to, actor)
+	fresh, err := c.signIn(ctx, to, who)
 	if err != nil {
 		return "", err
 	}
@@ -172,8 +216,8 @@ func (c *Client) token(ctx context.Context, to member.Member, actor identity.Act
 
 // forget drops the token that a member refused, unless another request has
 // replaced it already.
-func (c *Client) forget(to member.Member, actor identity.Actor, access string) {
-	key := keyOf(to, actor)
+func (c *Client) forget(to member.Member, who Person, access string) {
+	key := tokenKey{to.ID, who}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.tokens[key].Access == access {
@@ -181,30 +225,25 @@ func (c *Client) forget(to member.Member, actor identity.Actor, access string) {
 	}
 }
 
-func keyOf(to member.Member, actor identity.Actor) tokenKey {
-	return tokenKey{to.ID, strings.Join([]string{actor.Person(), actor.Role(), actor.Unit(), actor.Purpose()}, "\x00")}
-}
-
-func (c *Client) signIn(ctx context.Context, to member.Member, actor identity.Actor) (Token, error) {
+func (c *Client) signIn(ctx context.Context, to member.Member, who Person) (Token, error) {
 	now := time.Now()
-	person := strings.TrimPrefix(actor.Person(), c.home+"/")
 	assertion, err := identity.SignAssertion(c.key, identity.Claims{
 		Issuer: c.home, Subject: c.home, Audience: jwt.Audience{to.URL + "/auth/token"},
 		Expiry: jwt.NewNumericDate(now.Add(time.Minute)), IssuedAt: jwt.NewNumericDate(now), ID: uuid.NewString(),
 		Extensions: identity.Extensions{B2B: &identity.B2B{
-			Version: "1", OrganizationID: c.home, SubjectID: person, SubjectName: actor.Name(),
-			SubjectRole: actor.Role(), Unit: actor.Unit(), PurposeOfUse: []string{actor.Purpose()},
+			Version: "1", OrganizationID: c.home, SubjectID: who.ID, SubjectName: who.Name,
+			SubjectRole: who.Role, Unit: who.Unit, PurposeOfUse: []string{who.Purpose},
 		}},
 	})
 	if err != nil {
 		return Token{}, fmt.Errorf("signing an assertion: %w", err)
 	}
-	return SignIn(ctx, c.http, to.URL, assertion)
+	return SignIn(ctx, c.http, to.URL, assertion, c.proofs)
 }
 
 // SignIn exchanges a client assertion at a node's token endpoint (RFC 7523
-// 2.2).
-func SignIn(ctx context.Context, client *http.Client, root, assertion string) (Token, error) {
+// 2.2), for a token that is bound to a key; nil asks for a bearer token.
+func SignIn(ctx context.Context, client *http.Client, root, assertion string, key *dpop.Key) (Token, error) {
 	form := url.Values{
 		"grant_type": {"client_credentials"}, "client_assertion": {assertion},
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
@@ -214,13 +253,14 @@ func SignIn(ctx context.Context, client *http.Client, root, assertion string) (T
 		return Token{}, fmt.Errorf("signing in: %w", WithoutURL(err))
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := client.Do(req)
+	res, err := Send(client, req, key, "")
 	if err != nil {
 		return Token{}, fault.Wrap(fault.Busy, "peer-silent", "the hospital does not answer", WithoutURL(err))
 	}
 	defer res.Body.Close()
 	var answer struct {
 		AccessToken      string `json:"access_token"`
+		TokenType        string `json:"token_type"`
 		ExpiresIn        int    `json:"expires_in"`
 		ErrorDescription string `json:"error_description"`
 	}
@@ -230,7 +270,44 @@ func SignIn(ctx context.Context, client *http.Client, root, assertion string) (T
 	if res.StatusCode != http.StatusOK || answer.AccessToken == "" {
 		return Token{}, fault.Wrap(fault.Refused, "peer-sign-in", "the hospital did not accept the sign-in", errors.New(clip(answer.ErrorDescription, textLimit)))
 	}
-	return Token{answer.AccessToken, time.Now().Add(time.Duration(answer.ExpiresIn)*time.Second - 15*time.Second)}, nil
+	if key != nil && !strings.EqualFold(answer.TokenType, "DPoP") { // RFC 9449 5: else the token is anybody's
+		return Token{}, fault.New(fault.Refused, "peer-sign-in", "the hospital's sign-in gave a token that is not bound to a key")
+	}
+	return Token{answer.AccessToken, time.Now().Add(time.Duration(answer.ExpiresIn)*time.Second - early)}, nil
+}
+
+// early is how long before its end a token is not used any more.
+const early = 15 * time.Second
+
+// Send sends a request with an access token, "" for none, and a proof of the
+// key; nil stands for a bearer token. A request that is refused for want of the
+// server's nonce is sent once more with it (RFC 9449 8). The body must be one
+// that http.NewRequest can send again.
+func Send(client *http.Client, req *http.Request, key *dpop.Key, access string) (*http.Response, error) {
+	if key == nil {
+		if access != "" {
+			req.Header.Set("Authorization", "Bearer "+access)
+		}
+		return client.Do(req)
+	}
+	if err := key.Sign(req, access); err != nil {
+		return nil, err
+	}
+	res, err := client.Do(req)
+	if err != nil || !key.Again(res) {
+		return res, err
+	}
+	res.Body.Close() //nolint:errcheck // it said no more than that
+	again := req.Clone(req.Context())
+	if req.GetBody != nil {
+		if again.Body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	if err := key.Sign(again, access); err != nil {
+		return nil, err
+	}
+	return client.Do(again)
 }
 
 // receipts reads the header Cairn-Receipt.

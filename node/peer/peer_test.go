@@ -26,7 +26,7 @@ func hospital(t *testing.T, answer http.HandlerFunc) (c *peer.Client, m member.M
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /auth/token", func(w http.ResponseWriter, _ *http.Request) {
 		*signIns++
-		fmt.Fprintf(w, `{"access_token":"token-%d","expires_in":300}`, *signIns)
+		fmt.Fprintf(w, `{"access_token":"token-%d","token_type":"DPoP","expires_in":60}`, *signIns)
 	})
 	mux.HandleFunc("GET /fhir/", answer)
 	s := httptest.NewServer(mux)
@@ -35,7 +35,10 @@ func hospital(t *testing.T, answer http.HandlerFunc) (c *peer.Client, m member.M
 	if err != nil {
 		t.Fatal(err)
 	}
-	return peer.New("north", key, s.Client()), member.Member{ID: "east", URL: s.URL}, signIns
+	if c, err = peer.New("north", key, s.Client()); err != nil {
+		t.Fatal(err)
+	}
+	return c, member.Member{ID: "east", URL: s.URL}, signIns
 }
 
 const question = "Observation?code=secret-code&patient=secret-id"
@@ -44,7 +47,7 @@ func TestForgottenToken(t *testing.T) {
 	asked := 0
 	c, m, signIns := hospital(t, func(w http.ResponseWriter, r *http.Request) {
 		asked++
-		if r.Header.Get("Authorization") != "Bearer token-2" {
+		if r.Header.Get("Authorization") != "DPoP token-2" {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})

@@ -56,7 +56,7 @@ func TestAssertions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = peer.SignIn(ctx, town.Client(), root, signed)
+		_, err = peer.SignIn(ctx, town.Client(), root, signed, nil)
 		return err
 	}
 	good := claims(h)
@@ -110,7 +110,7 @@ func TestTokensStayAtHome(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := peer.SignIn(ctx, town.Client(), from.URL, signed)
+		token, err := peer.SignIn(ctx, town.Client(), from.URL, signed, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

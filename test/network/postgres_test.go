@@ -173,7 +173,7 @@ func (p *pair) tokens(t *testing.T) {
 	ctx := within(t, time.Minute)
 	id, _, _ := newPatient(ctx, t, p.a)
 	for name, at := range map[string]*http.Client{"a": p.town.Client(), "b": p.atB} {
-		signed, err := peer.SignIn(ctx, at, p.a.URL, assertionFor(t, p.a))
+		signed, err := peer.SignIn(ctx, at, p.a.URL, assertionFor(t, p.a), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,10 +210,10 @@ func (p *pair) replay(t *testing.T) {
 	ctx := within(t, time.Minute)
 	for i, order := range [][2]*http.Client{{p.town.Client(), p.atB}, {p.atB, p.town.Client()}} {
 		assertion := assertionFor(t, p.a)
-		if _, err := peer.SignIn(ctx, order[0], p.a.URL, assertion); err != nil {
+		if _, err := peer.SignIn(ctx, order[0], p.a.URL, assertion, nil); err != nil {
 			t.Fatalf("order %d: the first use: %v", i, err)
 		}
-		if _, err := peer.SignIn(ctx, order[1], p.a.URL, assertion); err == nil {
+		if _, err := peer.SignIn(ctx, order[1], p.a.URL, assertion, nil); err == nil {
 			t.Errorf("order %d: the other process took a used assertion", i)
 		}
 	}
