@@ -107,7 +107,7 @@ func (d *Door) Actor(r *http.Request) (Actor, error) {
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "bearer" && scheme != "dpop" || token == "" {
 		return Actor{}, fault.New(fault.Unauthenticated, "no-token", "this needs an access token").
-			WithHint("sign in at /auth/token and send Authorization: Bearer ..., or DPoP ... with a proof")
+			WithHint("sign in at /auth/token and send Authorization: Bearer ...")
 	}
 	a, err := d.sessions.find(token, time.Now())
 	if err != nil {
