@@ -6,11 +6,6 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
-	"net/netip"
-	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"cairn/api/face"
 	"cairn/node"
@@ -22,24 +17,18 @@ import (
 type Server struct {
 	Node *node.Node
 
-	mu      sync.Mutex
-	callers map[netip.Prefix]*caller
-}
-
-type caller struct {
-	limit *rate.Limiter
-	last  time.Time
+	limit face.Limit
 }
 
 // Marks from one address: a whole call's at once, then 10 a second.
 const (
 	marksPerSecond = 10
 	marksBurst     = grant.MarkLimit
-	callersLimit   = 10_000
 )
 
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
+	s.limit.PerSecond, s.limit.Burst = marksPerSecond, marksBurst
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST /marks":              s.marks,
@@ -74,7 +63,7 @@ func (s *Server) marks(w http.ResponseWriter, r *http.Request) error {
 		}
 		marks[i] = [32]byte(raw)
 	}
-	if !s.allows(r, len(marks)) {
+	if !s.limit.Allows(r, len(marks)) {
 		return fault.New(fault.Busy, "rate", "too many marks come from this address").WithHint("wait a few seconds, or hand them to another hospital")
 	}
 	height, err := s.Node.Grants.Mark(r.Context(), marks)
@@ -83,57 +72,6 @@ func (s *Server) marks(w http.ResponseWriter, r *http.Request) error {
 	}
 	face.Write(w, http.StatusOK, map[string]uint64{"height": height})
 	return nil
-}
-
-// allows bounds the marks that one address may hand in.
-func (s *Server) allows(r *http.Request, n int) bool {
-	from, ok := subscriber(r.RemoteAddr)
-	if !ok {
-		return false
-	}
-	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, ok := s.callers[from]
-	if !ok {
-		c = &caller{limit: rate.NewLimiter(marksPerSecond, marksBurst)}
-		s.admit(from, c)
-	}
-	c.last = now
-	return c.limit.AllowN(now, n)
-}
-
-// admit remembers a caller, in the place of the one that has been silent for
-// longest when there are too many.
-func (s *Server) admit(from netip.Prefix, c *caller) {
-	if s.callers == nil {
-		s.callers = make(map[netip.Prefix]*caller)
-	}
-	if len(s.callers) >= callersLimit {
-		var oldest netip.Prefix
-		for p, other := range s.callers {
-			if !oldest.IsValid() || other.last.Before(s.callers[oldest].last) {
-				oldest = p
-			}
-		}
-		delete(s.callers, oldest)
-	}
-	s.callers[from] = c
-}
-
-// subscriber returns what counts as one caller: an IPv4 address, or the /64 that
-// one subscriber of IPv6 has (RFC 6177).
-func subscriber(remote string) (netip.Prefix, bool) {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return netip.Prefix{}, false
-	}
-	addr, bits := at.Addr().Unmap().WithZone(""), 64
-	if addr.Is4() {
-		bits = 32
-	}
-	prefix, err := addr.Prefix(bits)
-	return prefix, err == nil
 }
 
 // cosign answers another member that gathers cosignatures of the calendar. The
