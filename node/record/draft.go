@@ -131,6 +131,9 @@ func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind,
 		return err
 	}
 	out.ready = store.Prepare(v.Type, &out.index)
+	if err := bounded(out); err != nil {
+		return err
+	}
 	sealed, err := d.vault.Seal(ctx, permit, out.subject, v.Ref(), out.ready.Facets(), v.Raw)
 	if err != nil {
 		return err
