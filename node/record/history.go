@@ -98,6 +98,7 @@ type history struct {
 
 // find is the gate's Find.
 func (h *history) find(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
+	h.rows, h.found, h.err = nil, nil, nil
 	err := h.desk.store.View(ctx, func(v *store.View) error {
 		if err := h.meets(v, allow); err != nil {
 			return err
