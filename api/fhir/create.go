@@ -15,7 +15,7 @@ func (s *Server) create(ctx context.Context, c *rest.Call) (*rest.Answer, error)
 		return nil, err
 	}
 	unless := c.Header.Get("If-None-Exist")
-	if unless == "" {
+	if c.Header.Values("If-None-Exist") == nil {
 		v, err := s.Records.Create(ctx, c.Actor, c.Type, data)
 		return stored(v), err
 	}

@@ -22,9 +22,20 @@ func (s *Server) history(ctx context.Context, c *rest.Call) (*rest.Answer, error
 		return nil, err
 	}
 	past.Type, past.ID, past.Asked = c.Type, c.ID, path+"?"+c.Query.Encode()
+	counts := c.Form.Summary == "count" || c.Query.Get("_count") == "0"
+	if counts && c.ID == "" {
+		return nil, fault.New(fault.Unsupported, "not-supported", "versions are counted for one record at a time").
+			WithHint("ask for [type]/[id]/_history")
+	}
+	if counts {
+		past.Count = 1
+	}
 	page, err := s.Records.History(ctx, c.Actor, past)
 	if err != nil {
 		return nil, err
+	}
+	if counts {
+		page.Versions, page.Next = nil, ""
 	}
 	self, next := s.page(path, c.Query, ""), ""
 	if page.Next != "" {
@@ -62,8 +73,8 @@ func readPast(query url.Values) (p record.Past, err error) {
 	}
 	if text := query.Get("_count"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 31)
-		if err != nil || n == 0 {
-			return p, fault.New(fault.Invalid, "value", "_count is a whole number from 1")
+		if err != nil {
+			return p, fault.New(fault.Invalid, "value", "_count is a whole number")
 		}
 		p.Count = int(n)
 	}

@@ -1,7 +1,9 @@
 package fhir
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -69,10 +71,14 @@ func (s *Server) putSubscription(ctx context.Context, c *rest.Call) (*rest.Answe
 // subscriptionVersion is the version that must be current, 0 for any.
 func subscriptionVersion(c *rest.Call) (uint64, error) {
 	e, err := expect(c)
-	if err == nil && e.Absent {
-		err = fault.New(fault.Unsupported, "not-supported", "If-None-Match is not supported on a subscription")
+	if err == nil && (e.Absent || e.Present || len(e.Versions) > 1) {
+		err = fault.New(fault.Unsupported, "not-supported", "a change of a subscription can require that one version is current, and nothing else").
+			WithHint(`send If-Match: W/"3"`)
 	}
-	return e.Version, err
+	if err != nil || len(e.Versions) == 0 {
+		return 0, err
+	}
+	return cmp.Or(e.Versions[0], math.MaxInt64), nil // no version has the tag
 }
 
 // kept answers with a subscription that the request has just made or changed.

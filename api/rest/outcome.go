@@ -167,5 +167,12 @@ func (e *notAllowed) Unwrap() error { return e.fault }
 
 // NotAllowed refuses a method with 405 and names those that are allowed there.
 func NotAllowed(text string, allow ...string) error {
+	once := allow[:0:0]
+	for _, method := range allow {
+		if !slices.Contains(once, method) {
+			once = append(once, method)
+		}
+	}
+	allow = once
 	return &notAllowed{fault.New(fault.Unsupported, codeMethod, text).WithHint("send " + list(allow)), allow}
 }

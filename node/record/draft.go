@@ -313,5 +313,6 @@ func (d *Desk) next(ctx context.Context, actor identity.Actor, doc *resource.Doc
 		return nil, fault.New(fault.Conflict, "business-rule", "a record cannot be moved to another patient").
 			WithHint("delete it and create it anew for the right patient")
 	}
+	w.version.Created = w.version.Created || have > 0 && head.Deleted // brought back to life
 	return w, nil
 }

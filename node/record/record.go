@@ -57,7 +57,7 @@ type Version struct {
 	Updated  int64  // Unix milliseconds
 	Raw      []byte // the exact bytes; nil when Deleted
 	Deleted  bool
-	Created  bool // by this request
+	Created  bool // by this request, or brought back after it was deleted
 	Mode     Mode // on the page of a search
 	Receipt  evidence.Receipt
 }

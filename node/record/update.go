@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,19 +15,22 @@ import (
 // Expect is what a write requires of the record that it changes. The zero value
 // requires nothing.
 type Expect struct {
-	Version uint64 // must be current (If-Match); 0: any
-	Absent  bool   // there must be no such record (If-None-Match: *)
+	Versions []uint64 // one of them must be current (If-Match); none: any. 0 stands for a tag that no version has
+	Present  bool     // there must be such a record (If-Match: *)
+	Absent   bool     // there must be no such record (If-None-Match: *)
 }
 
-// ReadExpect reads what If-Match and If-None-Match require of a write: an
-// entity tag, and "*". Either may be "".
+// ReadExpect reads what If-Match and If-None-Match require of a write (RFC 9110
+// 13.1.1): entity tags with commas between them or "*", and "*". Either may be "".
 func ReadExpect(ifMatch, ifNoneMatch string) (e Expect, err error) {
-	if ifMatch != "" {
-		version, ok := ReadTag(ifMatch)
-		if !ok {
-			return e, fault.New(fault.Invalid, "value", `If-Match must be the ETag of a version, such as W/"3"`)
+	if e.Present = strings.TrimSpace(ifMatch) == "*"; ifMatch != "" && !e.Present {
+		for _, tag := range strings.Split(ifMatch, ",") {
+			version, ok := ReadTag(tag)
+			if !ok && !isTag(tag) {
+				return e, fault.New(fault.Invalid, "value", `If-Match must be the ETag of a version, such as W/"3"`)
+			}
+			e.Versions = append(e.Versions, version)
 		}
-		e.Version = version
 	}
 	if ifNoneMatch != "" && strings.TrimSpace(ifNoneMatch) != "*" {
 		return e, fault.New(fault.Invalid, "value", "a write can require that there is no such record, with If-None-Match: *, and nothing else of that kind")
@@ -44,12 +48,20 @@ func ReadTag(text string) (uint64, bool) {
 	return version, ok && closed && err == nil && version > 0
 }
 
+// isTag tells whether a text is an entity tag at all (RFC 9110 8.8.3).
+func isTag(text string) bool {
+	inner := strings.TrimPrefix(strings.TrimSpace(text), "W/")
+	return len(inner) > 1 && inner[0] == '"' && strings.IndexByte(inner[1:], '"') == len(inner)-2
+}
+
 // check compares with the version that is current, 0 if there was none ever.
 func (e Expect) check(version uint64, there bool) error {
 	switch {
 	case e.Absent && there:
 		return fault.New(fault.Precondition, "exists", "there is such a record already").WithHint("leave out If-None-Match, or choose another id")
-	case e.Version != 0 && e.Version != version:
+	case e.Present && !there:
+		return fault.New(fault.Precondition, "conflict", "there is no such record").WithHint("leave out If-Match to create it")
+	case len(e.Versions) > 0 && (version == 0 || !slices.Contains(e.Versions, version)):
 		return fault.New(fault.Precondition, "conflict", "the record was changed since it was read").
 			WithHint("read it again and repeat the change")
 	}
@@ -129,7 +141,7 @@ func (d *Desk) nextOf(ctx context.Context, actor identity.Actor, doc *resource.D
 	switch {
 	case len(m.hits) == 1:
 		return d.next(ctx, actor, doc, id, expect, with)
-	case expect.Version != 0:
+	case expect.Present || len(expect.Versions) > 0:
 		return nil, expect.check(0, false)
 	case id == fresh:
 		return d.prepare(ctx, actor, doc, id, 1, with)
