@@ -4,21 +4,27 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
+
 	"cairn/api/rest"
+	"cairn/node/fault"
 	"cairn/node/record"
 )
 
 // transaction does all that changes something or nothing of it, and then
 // answers the entries that read, with what the others have made (FHIR R4
-// 3.1.0.11.2). That one of these cannot be asked refuses the transaction; that
-// it finds nothing is its own answer.
+// 3.1.0.11.2). That one of these cannot be answered refuses the transaction.
 func (s *Server) transaction(ctx context.Context, c *rest.Call, b record.Bundle) (*rest.Answer, error) {
 	for _, e := range b.Entries {
 		if err := s.askable(ctx, c, e); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.foresee(ctx, c, b); err != nil {
+		return nil, err
 	}
 	done, err := s.Records.Transaction(ctx, c.Actor, b)
 	if err != nil {
@@ -48,6 +54,39 @@ func written(e record.Entry, v record.Version) *rest.Answer {
 	a := stored(v)
 	a.Location = v.Location()
 	return a
+}
+
+// foresee asks beforehand what entries read about single records, and refuses
+// the transaction if one would be refused: what was written could not be taken
+// back then. Of a record that the transaction itself writes nothing is asked.
+func (s *Server) foresee(ctx context.Context, c *rest.Call, b record.Bundle) error {
+	writes := make(map[string]string) // methods, by Type/id
+	for _, e := range b.Entries {
+		if e.ID != "" && !e.Reads() {
+			writes[e.Type+"/"+e.ID] = e.Method
+		}
+	}
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	var size atomic.Int64
+	for _, e := range b.Entries {
+		call, found, err := s.callOf(c, e)
+		if !e.Reads() || err != nil || !strings.HasPrefix(found.shape, "{type}/{id}") {
+			continue
+		}
+		switch method := writes[call.Type+"/"+call.ID]; {
+		case method == "":
+			group.Go(func() error {
+				if _, err := s.entry(ctx, c, e, &size); err != nil {
+					return record.AtEntry(err, e)
+				}
+				return nil
+			})
+		case method == http.MethodDelete && found.shape == "{type}/{id}":
+			return record.AtEntry(fault.New(fault.Gone, "deleted", "an entry reads what another one deletes"), e)
+		}
+	}
+	return group.Wait()
 }
 
 // askable refuses an entry that reads what cannot be read.

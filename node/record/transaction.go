@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"cairn/fhir/resource"
-	"cairn/node/fault"
 	"cairn/node/identity"
 )
 
@@ -51,6 +50,7 @@ func (d *Desk) Transaction(ctx context.Context, actor identity.Actor, b Bundle) 
 	if err != nil {
 		return nil, err
 	}
+	t.own = newOwn(t.steps, t.searches)
 	if err := d.repeat(ctx, func() (*batch, error) { return t.prepare(ctx) }); err != nil {
 		return nil, err
 	}
@@ -140,6 +140,7 @@ type transaction struct {
 	actor    identity.Actor
 	steps    []step
 	searches map[string]linked // by the references that are searches
+	own      *own              // what the steps bring themselves
 
 	met     []met             // of each step with a condition, and of each PATCH
 	ids     []string          // of the record that each step is about; "": none
@@ -288,6 +289,9 @@ func (t *transaction) identify() error {
 			}
 			unless[s.condition.asked] = true
 		}
+		if err := t.before(i); err != nil {
+			return err
+		}
 		if once[local] && !t.unchanged(i) {
 			return bad(s.At, "the same record stands in the transaction twice", "")
 		}
@@ -347,26 +351,26 @@ func (t *transaction) search(ctx context.Context) error {
 			open = append(open, reference)
 		}
 	}
-	found := make([]met, len(open))
+	found, meant := make([]met, len(open)), make([]string, len(open))
 	err := each(len(open), func(i int) (err error) {
 		l := t.searches[open[i]]
 		found[i], err = t.desk.meet(ctx, t.actor, l.Condition)
-		if err == nil && len(found[i].hits) == 0 {
-			err = fault.New(fault.Precondition, "not-found", "a reference is a search that finds nothing").
-				WithHint("send the record that it means, or refer to it as Type/id")
+		if err == nil {
+			meant[i], err = t.one(l.Condition, found[i])
 		}
 		if err != nil {
 			return at(err, l.where)
 		}
 		return nil
 	})
-	for i, m := range found {
-		if len(m.hits) > 0 {
-			t.targets[open[i]] = m.hits[0].Type + "/" + m.hits[0].ID
-			t.batch.holds = append(t.batch.holds, m.still)
-		}
+	if err != nil {
+		return err
 	}
-	return err
+	for i, m := range found {
+		t.targets[open[i]] = meant[i]
+		t.batch.holds = append(t.batch.holds, m.still)
+	}
+	return nil
 }
 
 // draft prepares one step. A nil draft writes nothing.
