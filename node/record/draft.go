@@ -1,13 +1,16 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
 	"cairn/consent"
+	"cairn/fhir/link"
 	"cairn/fhir/resource"
 	"cairn/fhir/search"
 	"cairn/node/evidence"
@@ -43,21 +46,14 @@ func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.
 		return nil, notHere()
 	}
 	now := time.Now().UnixMilli()
-	instant := time.UnixMilli(now).UTC().Format("2006-01-02T15:04:05.000Z")
-	var raw []byte
-	if with == nil || with.link == nil {
-		raw = resource.Stamp(doc, id, fmt.Sprint(version), instant)
-	} else {
-		raw = resource.StampLinked(doc, with.link, id, fmt.Sprint(version), instant)
-	}
-	stamped, err := resource.Parse(raw, resource.Limits{})
+	stamped, err := with.stamp(doc, id, fmt.Sprint(version), time.UnixMilli(now).UTC().Format("2006-01-02T15:04:05.000Z"))
 	if err != nil {
 		return nil, Invalid(err)
 	}
 	if err := d.valid(ctx, actor, stamped); err != nil {
 		return nil, err
 	}
-	out := &draft{version: Version{Type: doc.Type(), ID: id, Version: version, Updated: now, Raw: raw, Created: version == 1}, expect: version - 1}
+	out := &draft{version: Version{Type: doc.Type(), ID: id, Version: version, Updated: now, Raw: stamped.Raw(), Created: version == 1}, expect: version - 1}
 	if out.index, err = search.Extract(stamped); err != nil {
 		return nil, Invalid(err)
 	}
@@ -70,6 +66,33 @@ func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.
 		kind, action = proof.KindRecordUpdated, "update"
 	}
 	return out, d.seal(ctx, actor, out, kind, action)
+}
+
+// placeholder begins the links by which the entries of a transaction name each
+// other before they have ids.
+const placeholder = "urn:"
+
+// stamp gives a resource its id, version and time, and what it names of the
+// others the ids that they have here: in references, in elements of type uri and
+// url, and in the narrative (FHIR R4 3.1.0.11.2).
+func (a *among) stamp(doc *resource.Doc, id, version, instant string) (*resource.Doc, error) {
+	if a == nil || a.link == nil {
+		return resource.Parse(resource.Stamp(doc, id, version, instant), resource.Limits{})
+	}
+	stamped, err := resource.Parse(resource.StampLinked(doc, a.link, id, version, instant), resource.Limits{})
+	if err != nil || !bytes.Contains(stamped.Raw(), []byte(placeholder)) {
+		return stamped, err
+	}
+	raw, changed := link.Rewrite(stamped, func(to string) (string, bool) {
+		if !strings.HasPrefix(to, placeholder) {
+			return "", false
+		}
+		return a.link(to)
+	})
+	if !changed {
+		return stamped, nil
+	}
+	return resource.Parse(raw, resource.Limits{})
 }
 
 // known returns whom the others bring.
