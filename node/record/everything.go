@@ -44,12 +44,19 @@ func (d *Desk) Everything(ctx context.Context, actor identity.Actor, id string, 
 		return (subject == id || subject == "") && (len(e.Types) == 0 || slices.Contains(e.Types, x.Type)) &&
 			(e.Lo == e.Hi || x.Lo == x.Hi || x.Lo < e.Hi && x.Hi > e.Lo)
 	}
+	f.includes = func(subject string, x search.Facets) bool { return subject == "" && f.also(subject, x) }
+	known := false
+	f.look = func(v *store.View, allow gate.Allow) error {
+		her, err := currentOf(v, []name{{"Patient", id}}, func(h *store.Hit) bool { return allow(v, h.Subject, h.Facets) })
+		known = len(her) > 0
+		return err
+	}
 	ask := gate.Ask{Interaction: "everything", Action: consent.Access, Subject: id, Query: "Patient/" + id + "/$everything"}
 	page, err := f.open(ctx, actor, ask)
 	if err != nil {
 		return Page{}, unseen(actor, err)
 	}
-	if e.Cursor == "" && len(e.Types) == 0 && len(page.Versions) == 0 {
+	if e.Cursor == "" && len(page.Versions) == 0 && !known {
 		return Page{}, missing()
 	}
 	return f.refer(ctx, actor, ask, page)
@@ -85,7 +92,7 @@ func (f *finding) refer(ctx context.Context, actor identity.Actor, ask gate.Ask,
 	find := func(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
 		more.rows, more.found = nil, nil
 		err := f.desk.store.View(ctx, func(v *store.View) error {
-			hits, err := currentOf(v, there, func(h *store.Hit) bool { return f.also(h.Subject, h.Facets) && allow(v, h.Subject, h.Facets) })
+			hits, err := currentOf(v, there, func(h *store.Hit) bool { return f.includes(h.Subject, h.Facets) && allow(v, h.Subject, h.Facets) })
 			if err != nil {
 				return err
 			}
@@ -115,7 +122,7 @@ func (f *finding) there(ctx context.Context, names []name) (some []name, err err
 		return nil, nil
 	}
 	err = f.desk.store.View(ctx, func(v *store.View) error {
-		hits, err := currentOf(v, names, func(h *store.Hit) bool { return f.also(h.Subject, h.Facets) })
+		hits, err := currentOf(v, names, func(h *store.Hit) bool { return f.includes(h.Subject, h.Facets) })
 		for _, h := range hits {
 			some = append(some, name{h.Type, h.ID})
 		}

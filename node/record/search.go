@@ -92,6 +92,9 @@ type finding struct {
 	matches int                                        // of rows; the others are included
 	also    func(subject string, x search.Facets) bool // what a record must meet besides, as if consent hid the others; may be nil
 	found   []gate.Record
+
+	includes func(subject string, x search.Facets) bool  // what an included record must meet besides; may be nil
+	look     func(v *store.View, allow gate.Allow) error // what else is looked at in the same view; may be nil
 }
 
 // ask says what is asked of the gate, and narrows the queries to what this actor
@@ -133,6 +136,11 @@ func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, er
 		may := func(subject string, x search.Facets) bool {
 			return (f.also == nil || f.also(subject, x)) && allow(v, subject, x)
 		}
+		if f.look != nil {
+			if err := f.look(v, allow); err != nil {
+				return err
+			}
+		}
 		hits, err := v.SearchMany(f.queries, may)
 		if err != nil {
 			return err
@@ -144,7 +152,9 @@ func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, er
 			return err
 		}
 		f.matches = len(f.rows)
-		included, err := v.Includes(f.queries[0], hits.Hits, may)
+		included, err := v.Includes(f.queries[0], hits.Hits, func(subject string, x search.Facets) bool {
+			return (f.includes == nil || f.includes(subject, x)) && may(subject, x)
+		})
 		if err != nil {
 			return err
 		}
