@@ -40,6 +40,22 @@ func (s *Server) searchSystem(ctx context.Context, c *rest.Call) (*rest.Answer, 
 	return s.searchTypes(ctx, c, "", nil, search.Within{})
 }
 
+// compartmentByPost serves POST [base]/[type]/[id]/[other type]/_search, and
+// searchSystemByPost POST [base]/_search.
+func (s *Server) compartmentByPost(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	if err := takeForm(c); err != nil {
+		return nil, err
+	}
+	return s.compartment(ctx, c)
+}
+
+func (s *Server) searchSystemByPost(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	if err := takeForm(c); err != nil {
+		return nil, err
+	}
+	return s.searchSystem(ctx, c)
+}
+
 // searchTypes searches several types at once; _type names them, among those
 // that may be named where there are any.
 func (s *Server) searchTypes(ctx context.Context, c *rest.Call, path string, may []string, within search.Within) (*rest.Answer, error) {

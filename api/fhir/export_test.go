@@ -165,9 +165,22 @@ func TestExportRefuses(t *testing.T) {
 	for path, want := range map[string]int{
 		"$export?_type=Patients": 400, "$export?_outputFormat=text/csv": 400, "$export?_since=yesterday": 400, "$export?_typeFilter=Observation": 400,
 		"$export?_typeFilter=Observation%3Fcodes%3D1": 400, "$export?_tyep=Patient": 400, "Observation/$export": 501,
+		"Group/ex-nobody/$export": 404,
 	} {
 		if a := ask(t, http.MethodGet, path, "", "Prefer: respond-async"); a.status != want {
 			t.Errorf("%s: %d, want %d: %s", path, a.status, want, a.body)
+		}
+	}
+	put(t, "Patient/ex-in", `{"resourceType":"Patient","id":"ex-in"}`)
+	put(t, "Patient/ex-out", `{"resourceType":"Patient","id":"ex-out"}`)
+	put(t, "Group/ex-some", `{"resourceType":"Group","id":"ex-some","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/ex-in"}}]}`)
+	for _, c := range []struct {
+		path, patient string
+		want          int
+	}{{"$export", "ex-in", 400}, {"Group/ex-some/$export", "ex-out", 400}, {"Group/ex-some/$export", "ex-in", 202}} {
+		body := `{"resourceType":"Parameters","parameter":[{"name":"patient","valueReference":{"reference":"Patient/` + c.patient + `"}}]}`
+		if a := ask(t, http.MethodPost, c.path, body, "Prefer: respond-async"); a.status != c.want {
+			t.Errorf("%s of %s: %d, want %d: %s", c.path, c.patient, a.status, c.want, a.body)
 		}
 	}
 }

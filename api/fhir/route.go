@@ -62,7 +62,9 @@ var interactions = []interaction{
 	{"DELETE", "{type}/{id}", "delete", onInstance, false, (*Server).delete},
 	{"GET", "{type}/{id}/_history/{version}", "vread", onVersion, false, (*Server).vread},
 	{"GET", "{type}/{id}/{within}", "", onInstance, false, (*Server).compartment},
+	{"POST", "{type}/{id}/{within}/_search", "", onInstance, false, (*Server).compartmentByPost},
 	{"GET", "", "search-system", onSystem, false, (*Server).searchSystem},
+	{"POST", "_search", "", onSystem, false, (*Server).searchSystemByPost},
 }
 
 // target is what a request was found to ask for.

@@ -20,21 +20,36 @@ func (s *Server) search(ctx context.Context, c *rest.Call) (*rest.Answer, error)
 // searchByPost serves POST [base]/[type]/_search, which keeps what is asked out
 // of URLs.
 func (s *Server) searchByPost(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	if err := takeForm(c); err != nil {
+		return nil, err
+	}
+	return s.search(ctx, c)
+}
+
+// takeForm reads the form of a search by POST into the call's query: both count
+// (FHIR R4 3.1.0.6). A POST without a body has an empty one.
+func takeForm(c *rest.Call) error {
+	if c.Header.Get("Content-Type") == "" {
+		if data, err := c.Read(); err != nil || len(data) == 0 {
+			return err
+		}
+	}
 	data, _, err := c.Body("application/x-www-form-urlencoded")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	values, err := url.ParseQuery(string(data))
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, "invalid", "the form is not valid", err)
+		return fault.Wrap(fault.Invalid, "invalid", "the form is not valid", err)
 	}
 	if err := c.Form.Take(values); err != nil {
-		return nil, err
+		return err
 	}
-	for name, list := range c.Query { // both count (FHIR R4 3.1.0.6)
+	for name, list := range c.Query {
 		values[name] = append(values[name], list...)
 	}
-	return s.searchFor(ctx, c, values)
+	c.Query = values
+	return nil
 }
 
 // searchOptions are how a client's search is read: as it chooses, and by what

@@ -122,6 +122,9 @@ func (d *Desk) Start(ctx context.Context, actor identity.Actor, r Request) (stri
 		return "", fault.New(fault.Busy, "too-costly", "you have as many exports as are kept at a time").
 			WithHint("DELETE one that you do not need any more")
 	}
+	if err := d.whose(ctx, actor, &r); err != nil {
+		return "", err
+	}
 	j := &job{ID: uuid.NewString(), State: Running, Created: time.Now().UnixMilli(), Owner: ownerOf(actor), Request: r}
 	if err := d.keep(j, actor); err != nil {
 		return "", err

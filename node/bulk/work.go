@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"cairn/consent"
-	"cairn/fhir/resource"
 	"cairn/fhir/search"
 	"cairn/node/fault"
 	"cairn/node/gate"
@@ -307,7 +306,7 @@ func (r *run) selected(h *store.Hit) (bool, error) {
 func (r *run) list(ctx context.Context) (ids []string, next int64, err error) {
 	q := &r.job.Request
 	if q.Level == Group && q.Patients == nil {
-		if q.Patients, err = r.members(ctx); err != nil {
+		if q.Patients, err = r.desk.members(ctx, r.actor, q.Group); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -328,56 +327,6 @@ func (r *run) list(ctx context.Context) (ids []string, next int64, err error) {
 		return err
 	})
 	return ids, next, err
-}
-
-// members reads who is in the group, which is a read like any other.
-func (r *run) members(ctx context.Context) ([]string, error) {
-	var row *store.Version
-	ask := gate.Ask{Interaction: "export", Action: consent.Access, Query: "Group/" + r.job.Request.Group}
-	pass, err := r.desk.gate.Open(ctx, r.actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
-		err = r.desk.store.View(ctx, func(v *store.View) error {
-			h, err := v.Current("Group", r.job.Request.Group)
-			if err != nil || h.Deleted || !allow(v, h.Subject, h.Facets) {
-				return err
-			}
-			if row, err = v.Version(h.Type, h.ID, h.Version); err != nil {
-				return err
-			}
-			commitment, err := vault.Commitment(row.Body)
-			found = []gate.Record{{Ref: gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, Subject: row.Subject, Facets: row.Facets, Commitment: commitment}}
-			return err
-		})
-		return found, err
-	})
-	if fault.Is(err, fault.NotFound) || err == nil && len(pass.Refs()) == 0 {
-		return nil, fault.New(fault.NotFound, "not-found", "there is no such Group, or none that you may see")
-	}
-	if err != nil {
-		return nil, err
-	}
-	opened, err := r.desk.vault.Open(ctx, pass, pass.Refs()[0], row)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := resource.Parse(opened.Raw, resource.Limits{})
-	if err != nil {
-		return nil, fault.Wrap(fault.Broken, "record-damaged", "the Group cannot be read", err)
-	}
-	return membersOf(doc), nil
-}
-
-// membersOf lists the local patients who are active members of a group, each
-// once.
-func membersOf(group *resource.Doc) []string {
-	ids := []string{}
-	for m := range group.Root().Get("member").Items() {
-		reference, _ := m.Get("entity").Get("reference").Text()
-		typ, id, local, ok := resource.Target(reference)
-		if ok && local && typ == "Patient" && string(m.Get("inactive").Raw()) != "true" && !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // add appends one resource to the file of its type.
