@@ -11,15 +11,18 @@ import (
 	"cairn/api/fhir"
 	"cairn/api/portal"
 	"cairn/api/public"
+	"cairn/api/signin"
 	"cairn/node"
+	"cairn/web"
 )
 
 // Handler returns all faces of a node. version is that of the program.
 func Handler(n *node.Node, version string) http.Handler {
 	root := n.Config.URL
 	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Root: root, Software: version}
-	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Bundles: n.Bundles}
+	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Bundles: n.Bundles}
 	software := auth.Handler(n.Door, root)
+	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()
 	everyone := (&public.Server{Node: n}).Handler()
 
 	mux := http.NewServeMux()
@@ -28,6 +31,10 @@ func Handler(n *node.Node, version string) http.Handler {
 	mux.Handle("GET /fhir/.well-known/smart-configuration", software)
 	mux.Handle("/auth/", software)
 	mux.Handle("/portal/", people.Handler())
+	mux.Handle("/signin", doorstep)
+	mux.Handle("/signin/", doorstep)
+	mux.Handle("/signout", doorstep)
+	mux.Handle("GET "+web.Root, signin.Assets())
 	mux.Handle("/admin/", (&admin.Server{Node: n}).Handler())
 	mux.Handle("/", everyone)
 	return face.Log(n.Log, secure(mux))

@@ -20,6 +20,7 @@ import (
 	"cairn/ledger/machine"
 	"cairn/ledger/member"
 	"cairn/ledger/seal"
+	"cairn/node/account"
 	"cairn/node/bulk"
 	"cairn/node/bundle"
 	"cairn/node/chain"
@@ -55,6 +56,7 @@ type Node struct {
 	Records  *record.Desk
 	Grants   *grant.Desk
 	Patients *patient.Desk
+	Accounts *account.Desk
 	Exchange *exchange.Desk
 	Bundles  *bundle.Desk
 	Feed     *feed.Desk // nil: this node does not listen for HL7 v2 messages
@@ -212,6 +214,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Records = record.New(n.gate, n.vault, n.journal, n.store, record.Rules{ServerIDs: !n.Config.UpdateAsCreate, DeleteMany: int(n.Config.DeleteMany)})
 	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Log)
 	n.Patients = patient.New(home, n.Door, n.journal, n.store)
+	n.Accounts = account.New(n.Door, n.journal, n.store)
 	peers, err := peer.New(home, n.ring.Client(), client)
 	if err != nil {
 		return err

@@ -22,8 +22,13 @@ const (
 	KindDisclosureReceived = "disclosure.received"  // took another member's answer
 	KindConsentReceived    = "consent.received"     // a slip was accepted
 	KindConsentStopped     = "consent.stopped"      // a stop mark reached this custodian
-	KindPasskeyRegistered  = "passkey.registered"   // a patient's passkey was bound
-	KindInvitationIssued   = "invitation.issued"    // a patient was invited to register
+	KindPasskeyRegistered  = "passkey.registered"   // a person's passkey was bound
+	KindPasskeyChanged     = "passkey.changed"      // a person's passkey got another name
+	KindPasskeyRemoved     = "passkey.removed"      // passkeys of a person were removed
+	KindSessionEnded       = "session.ended"        // a session of a person was ended
+	KindInvitationIssued   = "invitation.issued"    // a person was invited to register
+	KindInvitationRevoked  = "invitation.revoked"   // an invitation was taken back
+	KindStaffChanged       = "staff.changed"        // an account of the staff was made or changed
 	KindSignIn             = "signin"               // a person signed in
 	KindSignInRefused      = "signin.refused"       // a person did not get in
 	KindExport             = "export"               // records left in bulk

@@ -46,6 +46,10 @@ func (l *Limit) Allows(r *http.Request, n int) bool {
 	return c.limit.AllowN(now, n)
 }
 
+// Return gives n back that the address was allowed and that turned out not to
+// count.
+func (l *Limit) Return(r *http.Request, n int) { l.Allows(r, -n) }
+
 // admit remembers a caller, in the place of the one that has been silent for
 // longest when there are too many.
 func (l *Limit) admit(from netip.Prefix, c *caller) {

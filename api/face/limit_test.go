@@ -25,3 +25,23 @@ func TestOneAddressIsBoundedAndNoOther(t *testing.T) {
 		}
 	}
 }
+
+// TestReturn: what was given back can be taken once more, and no more than that.
+func TestReturn(t *testing.T) {
+	limit := face.Limit{PerSecond: 1e-9, Burst: 2}
+	r := &http.Request{RemoteAddr: "192.0.2.1:1000"}
+	for i, want := range []bool{true, true, false} {
+		if limit.Allows(r, 1) != want {
+			t.Errorf("%d: %t", i, !want)
+		}
+	}
+	limit.Return(r, 1)
+	if !limit.Allows(r, 1) || limit.Allows(r, 1) {
+		t.Error("not what was given back")
+	}
+	limit.Return(r, 2)
+	limit.Return(r, 2)
+	if limit.Allows(r, 3) || !limit.Allows(r, 2) || limit.Allows(r, 1) {
+		t.Error("more than a full bucket")
+	}
+}

@@ -1,16 +1,18 @@
-// Package portal is the patient's face: passkeys, consents, her log, her
-// proofs. It speaks JSON; the WebAuthn objects are those of WebAuthn Level 3,
-// 5.1.8 and 5.1.9 (toJSON).
+// Package portal is the patient's face: passkeys, sessions, consents, her log,
+// her proofs. Staff have their own passkeys and sessions here too. It speaks JSON;
+// the WebAuthn objects are those of WebAuthn Level 3, 5.1.8 and 5.1.9 (toJSON).
+// Who asks has a bearer token or the session cookie.
 package portal
 
 import (
-	"encoding/base64"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
 
 	"cairn/api/face"
 	"cairn/consent/slip"
+	"cairn/node/account"
 	"cairn/node/bundle"
 	"cairn/node/fault"
 	"cairn/node/grant"
@@ -23,11 +25,15 @@ type Server struct {
 	Door     *identity.Door
 	Grants   *grant.Desk
 	Patients *patient.Desk
+	Accounts *account.Desk
 	Bundles  *bundle.Desk
+
+	guesses face.Limit // wrong one-time codes, by address
 }
 
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
+	s.guesses.PerSecond, s.guesses.Burst = guessesPerSecond, guessesBurst
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST /portal/passkeys/options": s.registerOptions,
@@ -39,15 +45,22 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc(pattern, open(serve))
 	}
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, identity.Actor) error{
-		"POST /portal/invitations":     s.invite,
-		"GET /portal/consents":         s.consents,
-		"POST /portal/locators":        s.locate,
-		"GET /portal/log":              s.log,
-		"GET /portal/evidence/{event}": s.evidence,
+		"POST /portal/invitations":              s.invite,
+		"DELETE /portal/invitations/{id}":       s.revoke,
+		"DELETE /portal/patients/{id}/passkeys": s.endAll,
+		"GET /portal/passkeys":                  s.passkeys,
+		"PUT /portal/passkeys/{id}":             s.rename,
+		"DELETE /portal/passkeys/{id}":          s.remove,
+		"GET /portal/sessions":                  s.sessions,
+		"DELETE /portal/sessions/{id}":          s.end,
+		"GET /portal/consents":                  s.consents,
+		"POST /portal/locators":                 s.locate,
+		"GET /portal/log":                       s.log,
+		"GET /portal/evidence/{event}":          s.evidence,
 	} {
 		mux.HandleFunc(pattern, s.signedIn(serve))
 	}
-	return mux
+	return face.SameOrigin(mux)
 }
 
 func open(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
@@ -60,59 +73,12 @@ func open(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc
 
 func (s *Server) signedIn(serve func(http.ResponseWriter, *http.Request, identity.Actor) error) http.HandlerFunc {
 	return open(func(w http.ResponseWriter, r *http.Request) error {
-		actor, err := s.Door.Actor(r)
+		actor, err := s.Door.Caller(r)
 		if err != nil {
 			return err
 		}
 		return serve(w, r, actor)
 	})
-}
-
-// invite gives the hospital's software a one-time code for a patient.
-func (s *Server) invite(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	var in struct {
-		Patient string `json:"patient"`
-	}
-	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
-		return err
-	}
-	code, err := s.Patients.Invite(r.Context(), actor, in.Patient)
-	if err != nil {
-		return err
-	}
-	face.Write(w, http.StatusCreated, map[string]string{"code": code})
-	return nil
-}
-
-func (s *Server) registerOptions(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Code string `json:"code"`
-	}
-	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
-		return err
-	}
-	options, err := s.Door.RegisterOptions(in.Code)
-	if err != nil {
-		return err
-	}
-	face.Write(w, http.StatusOK, options)
-	return nil
-}
-
-func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Name     string          `json:"name"`
-		Response json.RawMessage `json:"response"`
-	}
-	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
-		return err
-	}
-	subject, err := s.Patients.Register(r.Context(), in.Response, in.Name)
-	if err != nil {
-		return err
-	}
-	face.Write(w, http.StatusCreated, map[string]string{"patient": subject})
-	return nil
 }
 
 // signInOptions are PublicKeyCredentialRequestOptions (WebAuthn Level 2, 5.5)
@@ -128,21 +94,22 @@ func (s *Server) signInOptions(w http.ResponseWriter, _ *http.Request) error {
 
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
-		Nonce     string     `json:"nonce"`
-		Assertion Credential `json:"assertion"`
+		Nonce     string          `json:"nonce"`
+		Device    string          `json:"device,omitempty"`
+		Assertion face.Credential `json:"assertion"`
 	}
 	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
 		return err
 	}
-	nonce, err := base64.RawURLEncoding.DecodeString(in.Nonce)
-	if err != nil {
-		return fault.Wrap(fault.Invalid, "nonce", "the nonce is not base64url", err)
-	}
-	a, err := in.Assertion.assertion()
+	nonce, err := face.Nonce(in.Nonce)
 	if err != nil {
 		return err
 	}
-	token, err := s.Door.SignInPatient(r.Context(), nonce, a)
+	a, err := in.Assertion.Assertion()
+	if err != nil {
+		return err
+	}
+	token, err := s.Accounts.Token(r.Context(), identity.Attempt{Nonce: nonce, Assertion: a}, account.Entrance{Device: cmp.Or(in.Device, face.Device(r))})
 	if err != nil {
 		return err
 	}
@@ -151,41 +118,6 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 		"access_token": token.Access, "token_type": "bearer", "expires_in": int(token.Expires.Seconds()), "patient": token.Actor.Patient(),
 	})
 	return nil
-}
-
-// Credential is a PublicKeyCredential that signed a challenge, as JSON; binary
-// members are base64url without padding.
-type Credential struct {
-	ID       string `json:"id"`
-	RawID    string `json:"rawId"`
-	Type     string `json:"type"`
-	Response struct {
-		AuthenticatorData string `json:"authenticatorData"`
-		ClientDataJSON    string `json:"clientDataJSON"`
-		Signature         string `json:"signature"`
-		UserHandle        string `json:"userHandle,omitempty"`
-	} `json:"response"`
-}
-
-func (c Credential) assertion() (a slip.Assertion, err error) {
-	for _, part := range []struct {
-		text string
-		to   *[]byte
-	}{
-		{c.RawID, &a.CredentialID}, {c.Response.AuthenticatorData, &a.AuthenticatorData},
-		{c.Response.ClientDataJSON, &a.ClientDataJSON}, {c.Response.Signature, &a.Signature},
-	} {
-		if *part.to, err = base64.RawURLEncoding.DecodeString(part.text); err != nil {
-			return a, fault.Wrap(fault.Invalid, "credential", "a part of the credential is not base64url", err)
-		}
-	}
-	if c.ID != c.RawID {
-		return a, fault.New(fault.Invalid, "credential", "the credential's id is not its rawId")
-	}
-	if c.Type != "public-key" {
-		return a, fault.New(fault.Invalid, "credential", "the credential's type is not public-key")
-	}
-	return a, nil
 }
 
 // consent is a slip as the patient sees it.
@@ -209,14 +141,14 @@ const consentLimit = 2 << 20
 // accept takes a slip with its path and the passkey's assertion over the root.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
-		Slip      []byte     `json:"slip"` // base64
-		Path      []byte     `json:"path"`
-		Assertion Credential `json:"assertion"`
+		Slip      []byte          `json:"slip"` // base64
+		Path      []byte          `json:"path"`
+		Assertion face.Credential `json:"assertion"`
 	}
 	if err := face.JSON(w, r, consentLimit, &in); err != nil {
 		return err
 	}
-	signed, err := in.Assertion.assertion()
+	signed, err := in.Assertion.Assertion()
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,12 @@
 //
 // Software of the hospital and other hospitals sign in by SMART Backend
 // Services (a signed client assertion) and vouch for the person behind the
-// request in the hl7-b2b extension of UDAP; patients sign in with a passkey.
+// request in the hl7-b2b extension of UDAP. Patients and staff sign in with a
+// passkey, staff also at the hospital's OpenID provider, and then have a session.
+//
+// Trust: who steals the store can sign in as nobody: secrets are there as hashes,
+// and passkeys, accounts, sessions and codes are sealed for the row in which they
+// stand. Who can write to it can delete them, and put a row back as it was before.
 package identity
 
 import (
@@ -14,7 +19,7 @@ import (
 type Kind string
 
 const (
-	Staff    Kind = "staff"    // a person whom this hospital's own software vouches for
+	Staff    Kind = "staff"    // a person of this hospital: its own software vouches for her, or she signed in
 	System   Kind = "system"   // this hospital's software, no person behind it
 	Peer     Kind = "peer"     // a person whom another member vouches for
 	Patient  Kind = "patient"  // the patient herself, by passkey
@@ -27,7 +32,11 @@ type Right string
 const (
 	RightRecords Right = "records" // read and write records, vouch for staff
 	RightInvite  Right = "invite"  // invite patients whose identity the hospital has proved
-	RightOperate Right = "operate" // evidence, scrub, status
+	RightOperate Right = "operate" // evidence, scrub, status, staff accounts
+
+	// These come with roles of staff; software is not registered with them.
+	RightRead   Right = "read"   // read records
+	RightReview Right = "review" // evidence: who did what, not the records
 )
 
 // Actor is who asks, for whom and in what role. Only this package makes one;
@@ -43,6 +52,7 @@ type Actor struct {
 	session                  string
 	assurance                Assurance
 	key                      string
+	parties                  []string
 }
 
 // Kind returns what kind of actor this is; "" for nobody.

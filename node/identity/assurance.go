@@ -2,6 +2,7 @@ package identity
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"cairn/node/fault"
@@ -27,6 +28,11 @@ func (l Level) String() string {
 		return levelNames[l]
 	}
 	return levelNames[LevelNone]
+}
+
+// LevelNamed returns the level with a name, LevelNone if there is none.
+func LevelNamed(name string) Level {
+	return Level(max(0, slices.Index(levelNames[:], name))) //nolint:gosec // a small index
 }
 
 // Assurance says how strongly somebody proved who she is, and when.

@@ -16,6 +16,7 @@ const challengeLife = 5 * time.Minute
 const (
 	toSignIn   = "sign-in"
 	toRegister = "register"
+	toAdd      = "add"
 )
 
 // challenges makes nonces and knows its own again without remembering them, so
@@ -75,15 +76,18 @@ func SignInChallenge(member string, nonce []byte) [32]byte {
 	return sha256.Sum256(append([]byte(signInDomain+member+"\x00"), nonce...))
 }
 
-// SignIn is what a patient is given to sign in with.
+// SignIn is what a person is given to sign in with.
 type SignIn struct {
 	Nonce     string // base64url, goes back with the assertion
 	Challenge string // base64url of SignInChallenge
+	RPID      string // of this hospital
+	Timeout   time.Duration
 }
 
 // Challenge returns what a passkey must sign to sign in.
 func (d *Door) Challenge() SignIn {
 	nonce := d.challenges.issue(toSignIn, nil, time.Now())
 	challenge := SignInChallenge(d.member, nonce)
-	return SignIn{base64.RawURLEncoding.EncodeToString(nonce), base64.RawURLEncoding.EncodeToString(challenge[:])}
+	m, _ := d.book.Member(d.member)
+	return SignIn{base64.RawURLEncoding.EncodeToString(nonce), base64.RawURLEncoding.EncodeToString(challenge[:]), m.RPID, challengeLife}
 }

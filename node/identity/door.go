@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cairn/node/fault"
@@ -35,6 +36,9 @@ type Door struct {
 	answered   once // nonces of patients' sign-ins
 	proved     once // proofs of possession
 	box        box
+	secret     [32]byte       // of keyed
+	decoy      *store.Passkey // in the place of one that is not known
+	checks     atomic.Int64   // signatures of passkeys that were compared
 }
 
 // New makes the station. The store keeps passkeys and invitations, sealed under
@@ -62,9 +66,20 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 	}
 	if st.Shared() {
 		d.sessions = sealedTokens{d}
-		d.challenges, err = sharedChallenges(ctx, st, d.box)
+		if d.challenges.key, err = secret(ctx, st, d.box, challengeKey); err != nil {
+			return nil, err
+		}
 	}
-	return d, err
+	if d.secret, err = secret(ctx, st, d.box, secretKey); err != nil {
+		return nil, err
+	}
+	return d, d.newDecoy()
+}
+
+// Hospital returns the name of this hospital as the member book has it.
+func (d *Door) Hospital() string {
+	m, _ := d.book.Member(d.member)
+	return m.Name
 }
 
 func nextSecond(t time.Time) time.Time { return t.Truncate(time.Second).Add(time.Second) }
@@ -109,7 +124,7 @@ func (d *Door) Actor(r *http.Request) (Actor, error) {
 		return Actor{}, fault.New(fault.Unauthenticated, "no-token", "this needs an access token").
 			WithHint("sign in at /auth/token and send Authorization: Bearer ...")
 	}
-	a, err := d.sessions.find(token, time.Now())
+	a, err := d.bearer(r, token)
 	if err != nil {
 		return Actor{}, err
 	}
@@ -117,4 +132,16 @@ func (d *Door) Actor(r *http.Request) (Actor, error) {
 		return Actor{}, err
 	}
 	return a, nil
+}
+
+// bearer returns whose an access token is.
+func (d *Door) bearer(r *http.Request, token string) (Actor, error) {
+	if !strings.HasPrefix(token, bearerMark) {
+		return d.sessions.find(token, time.Now())
+	}
+	a, err := d.session(r.Context(), token, time.Now())
+	if fault.Is(err, fault.Unauthenticated) {
+		err = badToken()
+	}
+	return a, err
 }

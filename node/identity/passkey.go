@@ -7,17 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/go-webauthn/webauthn/protocol"
-	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
-	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 
 	"cairn/consent/slip"
 	"cairn/ledger/member"
@@ -25,154 +19,125 @@ import (
 	"cairn/node/store"
 )
 
-// invitationLife is how long a patient may take to register a passkey.
-const invitationLife = 7 * 24 * time.Hour
-
-// Invite makes a one-time code for a patient whose identity this hospital has
-// proved. The code is shown once; the store keeps its hash and, sealed, whose
-// it is. The write joins the caller's transaction, and so does the removal of
-// invitations that have ended.
-func (d *Door) Invite(tx *store.Tx, subject string, now time.Time) (code string, err error) {
-	if _, err := tx.DropInvitations(now.UnixMilli()); err != nil {
-		return "", err
-	}
-	raw := make([]byte, 16)
-	rand.Read(raw) // never fails: crypto/rand, Go 1.24
-	code = base64.RawURLEncoding.EncodeToString(raw)
-	hash, ends := sha256.Sum256([]byte(code)), now.Add(invitationLife)
-	return code, tx.AddInvitation(hash, d.box.sealSubject(subject, hash, ends), ends.UnixMilli())
+// credential is a passkey with what its row seals: its public key, and what its
+// authenticator said of copies when it was used last.
+type credential struct {
+	row                store.Passkey
+	public             []byte // PKIX DER
+	eligible, backedUp bool
 }
 
-// RegisterOptions are the PublicKeyCredentialCreationOptions (WebAuthn Level 2,
-// 5.4) for a patient who holds an invitation. The code is used up by Register.
-func (d *Door) RegisterOptions(code string) (json.RawMessage, error) {
-	m, ok := d.book.Member(d.member)
+// level is what an assertion by the passkey proves.
+func (c *credential) level() Level {
+	if c.eligible {
+		return LevelSynced
+	}
+	return LevelBound
+}
+
+// Flags of a sealed passkey.
+const (
+	keyEligible = 1 << iota
+	keyBackedUp
+)
+
+// sealCredential returns the row of a passkey.
+func (d *Door) sealCredential(c *credential) *store.Passkey {
+	flags := byte(0)
+	if c.eligible {
+		flags |= keyEligible
+	}
+	if c.backedUp {
+		flags |= keyBackedUp
+	}
+	row := c.row
+	row.Public = d.box.seal(append([]byte{flags}, c.public...), keyBound(&row))
+	return &row
+}
+
+// openCredential opens the row of a passkey.
+func (d *Door) openCredential(row *store.Passkey) (*credential, *ecdsa.PublicKey, error) {
+	plain, err := d.box.open(row.Public, keyBound(row))
+	if err != nil || len(plain) == 0 {
+		return nil, nil, brokenPasskey(err)
+	}
+	c := &credential{row: *row, public: plain[1:], eligible: plain[0]&keyEligible != 0, backedUp: plain[0]&keyBackedUp != 0}
+	public, err := x509.ParsePKIXPublicKey(c.public)
+	if err != nil {
+		return nil, nil, brokenPasskey(err)
+	}
+	key, ok := public.(*ecdsa.PublicKey)
 	if !ok {
-		return nil, fault.New(fault.Broken, "member", "this hospital is not in the member book")
+		return nil, nil, brokenPasskey(errors.New("not an ECDSA key"))
 	}
-	hash := sha256.Sum256([]byte(code))
-	challenge := base64.RawURLEncoding.EncodeToString(d.challenges.issue(toRegister, hash[:], time.Now()))
-	handle := make([]byte, 16)
-	rand.Read(handle) // random: a user handle must say nothing of the person (WebAuthn 14.6.1)
-	return json.Marshal(map[string]any{"publicKey": map[string]any{
-		"challenge": challenge, "timeout": challengeLife.Milliseconds(), "attestation": "none",
-		"rp":                     map[string]string{"id": m.RPID, "name": m.Name},
-		"user":                   map[string]string{"id": base64.RawURLEncoding.EncodeToString(handle), "name": "patient", "displayName": "Patient"},
-		"pubKeyCredParams":       []map[string]any{{"type": "public-key", "alg": -7}},
-		"authenticatorSelection": map[string]string{"userVerification": "required", "residentKey": "preferred"},
-	}})
+	return c, key, nil
 }
 
-// Registration is a passkey that was checked and may be kept. Keep uses the
-// invitation up and adds the passkey in one transaction.
-type Registration struct {
-	box  box
-	code [32]byte
-	key  store.Passkey // its public key in the clear until Keep
-	at   time.Time
+// newDecoy makes a passkey that nobody has. What is signed by one that is not
+// known here is compared with it, so that who asks whether a passkey is known has
+// as much work done for him in either case.
+func (d *Door) newDecoy() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return err
+	}
+	d.decoy = d.sealCredential(&credential{public: public, row: store.Passkey{Credential: []byte("nobody's"), Subject: "nobody"}})
+	return nil
 }
 
-// Register checks a registration response (WebAuthn Level 2, 7.1): challenge,
-// origin, RP id, user verified, ES256. It fails with Unauthenticated. A
-// challenge is good once because the invitation that it is about is.
-func (d *Door) Register(response []byte, name string) (*Registration, error) {
-	now := time.Now()
-	m, _ := d.book.Member(d.member)
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
+// asserted checks an assertion over a challenge by a passkey that is registered
+// here, made at the portal of `only`, or of any member if only is "" (this
+// hospital, if it is one portal of several members).
+func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte, only string) (c *credential, portal string, err error) {
+	row := d.decoy
+	err = d.store.Once(ctx, func(v *store.View) error {
+		found, err := v.Passkey(a.CredentialID)
+		if err == nil {
+			row = found
+		}
+		return err
+	})
+	unknown := fault.Is(err, fault.NotFound)
+	if err != nil && !unknown {
+		return nil, "", err
+	}
+	c, key, err := d.openCredential(row)
 	if err != nil {
-		return nil, badPasskey(err)
-	}
-	text := parsed.Response.CollectedClientData.Challenge
-	nonce, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return nil, badPasskey(err)
-	}
-	hash, ok := d.challenges.about(toRegister, nonce, now)
-	if !ok || len(hash) != sha256.Size {
-		return nil, badPasskey(errors.New("unknown or expired challenge"))
-	}
-	params := []protocol.CredentialParameter{{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256}}
-	if _, err := parsed.Verify(text, m.RPID, m.Origins, nil, nil, protocol.TopOriginDefaultVerificationMode, false, true, true, nil,
-		params, protocol.AttestationPolicy{}, protocol.SignaturePolicy{}); err != nil {
-		return nil, badPasskey(err)
-	}
-	data := parsed.Response.AttestationObject.AuthData.AttData
-	public, err := coseToPKIX(data.CredentialPublicKey)
-	if err != nil {
-		return nil, badPasskey(err)
-	}
-	return &Registration{box: d.box, code: [32]byte(hash), at: now, key: store.Passkey{
-		Credential: data.CredentialID, Public: public, Name: clip(name), Added: now.UnixMilli(),
-	}}, nil
-}
-
-// Keep uses the invitation up and stores the passkey, sealed. It returns the
-// patient whom the invitation was for. It fails with NotFound or Gone when the
-// invitation is unknown, used or expired, with Broken when its row was altered.
-func (r *Registration) Keep(tx *store.Tx) (subject string, err error) {
-	sealed, err := tx.UseInvitation(r.code, r.at.UnixMilli())
-	if err != nil {
-		return "", err
-	}
-	row := r.key
-	if row.Subject, err = r.box.openSubject(sealed, r.code, r.at); err != nil {
-		return "", err
-	}
-	row.Public = r.box.seal(r.key.Public, keyBound(&row))
-	return row.Subject, tx.AddPasskey(&row)
-}
-
-// SignInPatient exchanges a passkey's assertion over SignInChallenge of a nonce
-// of this node for an access token; each nonce is good once. It fails with
-// Unauthenticated.
-func (d *Door) SignInPatient(ctx context.Context, nonce []byte, a slip.Assertion) (Token, error) {
-	now := time.Now()
-	if _, ok := d.challenges.about(toSignIn, nonce, now); !ok {
-		return Token{}, badPasskey(errors.New("unknown or expired nonce"))
-	}
-	challenge := SignInChallenge(d.member, nonce)
-	subject, _, err := d.VerifyPasskey(ctx, a, challenge[:], d.member)
-	if err != nil {
-		return Token{}, err
-	}
-	// Only what a registered passkey has signed is remembered.
-	if first, err := d.first(ctx, &d.answered, "nonce "+string(nonce), now.Add(challengeLife), now); err != nil {
-		return Token{}, err
-	} else if !first {
-		return Token{}, badPasskey(errors.New("the nonce was used"))
-	}
-	actor := Actor{kind: Patient, organisation: d.member, patient: subject, person: d.member + "/Patient/" + subject, name: "the patient", purpose: "PATRQT",
-		assurance: assured(a, now)}
-	return d.sessions.issue(actor, now)
-}
-
-// assured is what an assertion that was checked is worth.
-func assured(a slip.Assertion, now time.Time) Assurance {
-	if a.BackupEligible() {
-		return Assurance{Level: LevelSynced, At: now}
-	}
-	return Assurance{Level: LevelBound, At: now}
-}
-
-// VerifyPasskey checks an assertion by a passkey that is registered here over
-// the given challenge. It returns the local patient whose it is and the member
-// at whose portal she signed: `only`, or any member if only is "" (this
-// hospital, if it is one portal of several members). It fails with
-// Unauthenticated, and with Broken when the stored passkey was altered.
-func (d *Door) VerifyPasskey(ctx context.Context, a slip.Assertion, challenge []byte, only string) (subject, portal string, err error) {
-	subject, key, err := d.passkey(ctx, a.CredentialID)
-	if err != nil {
-		return "", "", err
+		return nil, "", err
 	}
 	errs := []error{errors.New("no portal of that kind")}
 	for _, m := range d.portals(only) {
+		d.checks.Add(1)
 		err := slip.VerifyAssertion(a, key, challenge, m.RPID, m.Origins)
-		if err == nil {
-			return subject, m.ID, nil
+		if err == nil && !unknown && a.BackupEligible() == c.eligible {
+			c.backedUp = a.BackedUp()
+			return c, m.ID, nil
 		}
 		errs = append(errs, err)
 	}
-	return "", "", badPasskey(errors.Join(errs...))
+	if unknown {
+		errs = append(errs, errors.New("not registered here"))
+	}
+	return nil, "", badPasskey(errors.Join(errs...))
+}
+
+// VerifyPasskey checks an assertion by a patient's passkey that is registered
+// here over the given challenge. It returns the local patient whose it is and the
+// member at whose portal she signed: `only`, or any member if only is "". It
+// fails with Unauthenticated, and with Broken when the stored passkey was altered.
+func (d *Door) VerifyPasskey(ctx context.Context, a slip.Assertion, challenge []byte, only string) (subject, portal string, err error) {
+	c, portal, err := d.asserted(ctx, a, challenge, only)
+	if err != nil {
+		return "", "", err
+	}
+	if isStaff(c.row.Subject) {
+		return "", "", badPasskey(errors.New("not a patient's"))
+	}
+	return c.row.Subject, portal, nil
 }
 
 // portals returns the active member `only`, or all with this hospital first.
@@ -190,52 +155,218 @@ func (d *Door) portals(only string) []member.Member {
 	return out
 }
 
-// passkey opens a registered passkey.
-func (d *Door) passkey(ctx context.Context, credential []byte) (subject string, key *ecdsa.PublicKey, err error) {
-	var row *store.Passkey
-	err = d.store.View(ctx, func(v *store.View) (err error) {
-		row, err = v.Passkey(credential)
-		return err
-	})
-	if fault.Is(err, fault.NotFound) {
-		return "", nil, badPasskey(errors.New("not registered here"))
-	}
-	if err != nil {
-		return "", nil, err
-	}
-	plain, err := d.box.open(row.Public, keyBound(row))
-	if err != nil {
-		return "", nil, brokenPasskey(err)
-	}
-	public, err := x509.ParsePKIXPublicKey(plain)
-	if err != nil {
-		return "", nil, brokenPasskey(err)
-	}
-	key, ok := public.(*ecdsa.PublicKey)
-	if !ok {
-		return "", nil, brokenPasskey(errors.New("not an ECDSA key"))
-	}
-	return row.Subject, key, nil
+// Attempt is what somebody signs in with.
+type Attempt struct {
+	Nonce     []byte // of Challenge
+	Assertion slip.Assertion
+	Role      string // of the staff: in which of her roles; "" for her first
+	Now       Actor  // who is signed in already in the same browser; the zero Actor if nobody
 }
 
-// coseToPKIX turns a COSE EC2 P-256 key (RFC 9053, 7.1.1) into PKIX DER.
-func coseToPKIX(cose []byte) ([]byte, error) {
-	var key webauthncose.EC2PublicKeyData
-	if err := webauthncbor.Unmarshal(cose, &key); err != nil {
+// Proven is somebody who proved who she is. Touch notes it in the transaction
+// that opens her session.
+type Proven struct {
+	door  *Door
+	Actor Actor
+	key   *credential
+	acc   *Account
+	at    time.Time
+}
+
+// ErrAccount is in the cause when a passkey was good and its account is not: it is
+// disabled, or has not the role.
+var ErrAccount = errors.New("the account does not let her in")
+
+// Prove checks a passkey's assertion over SignInChallenge of a nonce of this node;
+// each nonce is good once. It fails with Unauthenticated, in the same words
+// whatever the reason is.
+func (d *Door) Prove(ctx context.Context, at Attempt) (*Proven, error) {
+	now := time.Now()
+	_, ours := d.challenges.about(toSignIn, at.Nonce, now)
+	challenge := SignInChallenge(d.member, at.Nonce)
+	key, _, err := d.asserted(ctx, at.Assertion, challenge[:], d.member)
+	if err != nil {
 		return nil, err
 	}
-	if key.Algorithm != int64(webauthncose.AlgES256) || key.Curve != int64(webauthncose.P256) || len(key.XCoord) != 32 || len(key.YCoord) != 32 {
-		return nil, errors.New("not an ES256 key")
+	if !ours {
+		return nil, badPasskey(errors.New("unknown or expired nonce"))
 	}
-	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(key.XCoord), Y: new(big.Int).SetBytes(key.YCoord)}
-	if _, err := public.ECDH(); err != nil { // not a point of the curve
+	// Only what a registered passkey has signed is remembered.
+	if first, err := d.first(ctx, &d.answered, "nonce "+string(at.Nonce), now.Add(challengeLife), now); err != nil {
+		return nil, err
+	} else if !first {
+		return nil, badPasskey(errors.New("the nonce was used"))
+	}
+	p := &Proven{door: d, key: key, at: now}
+	as := Assurance{Level: key.level(), At: now}
+	if owner := key.row.Subject; !isStaff(owner) {
+		p.Actor = d.patient(owner, as)
+		return p, nil
+	}
+	return p, d.proveStaff(ctx, p, at, as)
+}
+
+// proveStaff finds the account of a passkey that was checked.
+func (d *Door) proveStaff(ctx context.Context, p *Proven, at Attempt, as Assurance) error {
+	var acc Account
+	err := d.store.View(ctx, func(v *store.View) (err error) {
+		acc, err = d.AccountIn(v, strings.TrimPrefix(p.key.row.Subject, staffPrefix))
+		return err
+	})
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	actor, ok := d.staff(&acc, at.Role, as)
+	if !ok {
+		return badPasskey(ErrAccount)
+	}
+	// The provider's word is what an account of its own stands on: a passkey
+	// strengthens a session that it began, and begins none.
+	if acc.Provider != "" && (at.Now.person != actor.person || at.Now.session == "") {
+		return badPasskey(errors.New("the provider has not signed her in"))
+	}
+	p.Actor, p.acc = actor, &acc
+	return nil
+}
+
+func (d *Door) patient(subject string, as Assurance) Actor {
+	return Actor{kind: Patient, organisation: d.member, patient: subject, person: d.member + "/Patient/" + subject, name: "the patient", purpose: "PATRQT",
+		assurance: as}
+}
+
+// Touch notes when the passkey was used, and refuses if it, or the account, has
+// changed since it was looked at.
+func (p *Proven) Touch(tx *store.Tx) error {
+	if p.acc != nil {
+		row, err := tx.Account(p.acc.ID)
+		if err != nil || row.Changed != p.acc.Changed {
+			return badPasskey(ErrAccount)
+		}
+	}
+	if p.key == nil {
+		return nil
+	}
+	err := tx.TouchPasskey(p.key.row.Credential, p.door.sealCredential(p.key).Public, p.at.UnixMilli())
+	if fault.Is(err, fault.NotFound) {
+		return badPasskey(errors.New("it was removed"))
+	}
+	return err
+}
+
+// Passkey is a passkey of somebody as she is shown it.
+type Passkey struct {
+	ID          string
+	Name        string
+	Added, Used time.Time // Used is zero if it never was
+	Synced      bool      // it may be copied between devices
+	BackedUp    bool      // it was, when it was used last
+}
+
+// Passkeys returns the passkeys of the person who asks, oldest first.
+func (d *Door) Passkeys(ctx context.Context, a Actor) (out []Passkey, err error) {
+	owner, err := d.ownerOf(a)
+	if err != nil {
 		return nil, err
 	}
-	return x509.MarshalPKIXPublicKey(public)
+	var rows []*store.Passkey
+	err = d.store.View(ctx, func(v *store.View) (err error) {
+		rows, err = v.Passkeys(owner)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out = make([]Passkey, 0, len(rows))
+	for _, row := range rows {
+		c, _, err := d.openCredential(row)
+		if err != nil {
+			return nil, err
+		}
+		k := Passkey{ID: keyID(row.Credential), Name: row.Name, Added: time.UnixMilli(row.Added), Synced: c.eligible, BackedUp: c.backedUp}
+		if row.Used != 0 {
+			k.Used = time.UnixMilli(row.Used)
+		}
+		out = append(out, k)
+	}
+	return out, nil
+}
+
+// keyID is how a passkey is named: credential ids are long.
+func keyID(credential []byte) string {
+	sum := sha256.Sum256(credential)
+	return hex.EncodeToString(sum[:16])
+}
+
+// RenamePasskey gives a passkey of the person who asks another name.
+func (d *Door) RenamePasskey(tx *store.Tx, a Actor, id, name string) error {
+	row, _, err := d.ownPasskey(tx, a, id)
+	if err != nil {
+		return err
+	}
+	return tx.RenamePasskey(row.Credential, clip(name))
+}
+
+// RemovePasskey removes a passkey of the person who asks, who must have signed in
+// with one just now. The last one stays unless there is another way in: of staff,
+// the provider. All her other sessions end: any may have begun with it.
+func (d *Door) RemovePasskey(tx *store.Tx, a Actor, id string) error {
+	if err := a.Assured(LevelSynced, freshFor); err != nil {
+		return err
+	}
+	row, left, err := d.ownPasskey(tx, a, id)
+	if err != nil {
+		return err
+	}
+	if left == 0 {
+		other, err := d.otherWay(tx, row.Subject)
+		if err != nil {
+			return err
+		}
+		if !other {
+			return fault.New(fault.Conflict, "last-passkey", "this is the only passkey, and without it there is no way in").
+				WithHint("add another one first")
+		}
+	}
+	if _, err := tx.DeletePasskey(row.Credential); err != nil {
+		return err
+	}
+	return tx.DeleteOtherSessions(row.Subject, a.session)
+}
+
+// otherWay tells whether an owner has a way in without any passkey.
+func (d *Door) otherWay(tx *store.Tx, owner string) (bool, error) {
+	if !isStaff(owner) {
+		return false, nil
+	}
+	acc, err := d.AccountIn(&tx.View, strings.TrimPrefix(owner, staffPrefix))
+	return err == nil && acc.Provider != "", err
+}
+
+// ownPasskey finds a passkey of the person who asks and says how many others she
+// has.
+func (d *Door) ownPasskey(tx *store.Tx, a Actor, id string) (row *store.Passkey, others int, err error) {
+	owner, err := d.ownerOf(a)
+	if err != nil {
+		return nil, 0, err
+	}
+	all, err := tx.Passkeys(owner)
+	if err != nil {
+		return nil, 0, err
+	}
+	i := slices.IndexFunc(all, func(k *store.Passkey) bool { return keyID(k.Credential) == id })
+	if i < 0 {
+		return nil, 0, fault.New(fault.NotFound, "not-found", "there is no such passkey")
+	}
+	return all[i], len(all) - 1, nil
 }
 
 func clip(name string) string {
-	name = strings.ToValidUTF8(name, "")
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, ""))
 	if len(name) > 60 {
 		name = strings.ToValidUTF8(name[:60], "")
 	}

@@ -38,9 +38,11 @@ func (b box) open(sealed, bound []byte) ([]byte, error) {
 	return b.aead.Open(nil, sealed[:n], sealed[n:], bound)
 }
 
+var errAltered = errors.New("it is not what its row says")
+
 // keyBound is what a passkey's row is sealed for: credential and patient.
 func keyBound(k *store.Passkey) []byte {
-	out := binary.BigEndian.AppendUint32([]byte("cairn/passkey/v1\x00"), uint32(len(k.Credential))) //nolint:gosec // at most 1,023
+	out := binary.BigEndian.AppendUint32([]byte("cairn/passkey/v2\x00"), uint32(len(k.Credential))) //nolint:gosec // at most 1,023
 	out = append(out, k.Credential...)
 	return append(out, k.Subject...)
 }

@@ -22,6 +22,14 @@ const (
 	touchEvery  = time.Minute      // how often use is noted: sessions end idle up to this much early
 )
 
+// Idle returns how long the sessions of such an actor last unused.
+func Idle(a Actor) time.Duration {
+	if a.kind == Patient {
+		return patientIdle
+	}
+	return staffIdle
+}
+
 // seated is what the row of a session seals: who, and how she signed in. What
 // she may do is asked when the session is used.
 type seated struct {
@@ -41,7 +49,7 @@ func (d *Door) ownerOf(a Actor) (string, error) {
 	switch {
 	case a.kind == Patient && a.patient != "":
 		return a.patient, nil
-	case a.kind == Staff && a.Personal():
+	case a.kind == Staff && a.Personal() && a.organisation == d.member:
 		return StaffOwner(strings.TrimPrefix(a.person, d.member+"/")), nil
 	}
 	return "", fault.New(fault.Refused, "policy.own-session", "only a person who signed in here has a session")
@@ -49,20 +57,39 @@ func (d *Door) ownerOf(a Actor) (string, error) {
 
 // StaffOwner returns how the store names a staff account as an owner of passkeys
 // and sessions.
-func StaffOwner(account string) string { return "staff:" + account }
+func StaffOwner(account string) string { return staffPrefix + account }
+
+const staffPrefix = "staff:"
+
+func isStaff(owner string) bool { return strings.HasPrefix(owner, staffPrefix) }
 
 // OpenSession begins a session of a person who has just proved who she is, and
 // returns its secret, which Cookie puts into an answer. What also writes is
 // written in the same transaction; Instead belongs there.
 func (d *Door) OpenSession(ctx context.Context, a Actor, device string, also ...func(*store.Tx) error) (secret string, err error) {
+	return d.open(ctx, a, "", device, sessionLife, also)
+}
+
+// OpenToken is OpenSession for software of hers that is no browser: an access
+// token, to be sent as a bearer token, that ends like a session.
+func (d *Door) OpenToken(ctx context.Context, a Actor, device string, also ...func(*store.Tx) error) (Token, error) {
+	secret, err := d.open(ctx, a, bearerMark, device, lifetime, also)
+	return Token{Access: secret, Expires: lifetime, Actor: a}, err
+}
+
+// bearerMark begins the secret of a session that is sent as a bearer token, so
+// that neither kind passes for the other.
+const bearerMark = "s."
+
+func (d *Door) open(ctx context.Context, a Actor, mark, device string, life time.Duration, also []func(*store.Tx) error) (secret string, err error) {
 	owner, err := d.ownerOf(a)
 	if err != nil {
 		return "", err
 	}
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails: crypto/rand, Go 1.24
-	secret = base64.RawURLEncoding.EncodeToString(raw)
-	row, err := d.seat(a, owner, clip(device), sha256.Sum256([]byte(secret)), time.Now())
+	secret = mark + base64.RawURLEncoding.EncodeToString(raw)
+	row, err := d.seat(a, owner, clip(device), sha256.Sum256([]byte(secret)), time.Now(), life)
 	if err != nil {
 		return "", err
 	}
@@ -102,13 +129,9 @@ func every(tx *store.Tx, also []func(*store.Tx) error) error {
 }
 
 // seat makes the row of a session.
-func (d *Door) seat(a Actor, owner, device string, hash [32]byte, now time.Time) (*store.Session, error) {
-	idle := staffIdle
-	if a.kind == Patient {
-		idle = patientIdle
-	}
+func (d *Door) seat(a Actor, owner, device string, hash [32]byte, now time.Time, life time.Duration) (*store.Session, error) {
 	row := &store.Session{Hash: hash, ID: rand.Text(), Owner: owner, Begun: now.UnixMilli(), Seen: now.UnixMilli(),
-		Idle: idle.Milliseconds(), Ends: now.Add(sessionLife).UnixMilli()}
+		Idle: Idle(a).Milliseconds(), Ends: now.Add(life).UnixMilli()}
 	plain, err := json.Marshal(seated{mintUntil(a, row.Ends), device})
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, "session", "a session cannot be made", err)
@@ -122,12 +145,22 @@ func (d *Door) seat(a Actor, owner, device string, hash [32]byte, now time.Time)
 // one that was ended is over at once at every process of the hospital.
 func (d *Door) SessionActor(r *http.Request) (Actor, error) {
 	cookies := r.CookiesNamed(d.cookieName())
-	if len(cookies) != 1 { // of two, one may be somebody else's doing
+	if len(cookies) != 1 || strings.HasPrefix(cookies[0].Value, bearerMark) { // of two, one may be somebody else's doing
 		return Actor{}, noSession()
 	}
 	return d.session(r.Context(), cookies[0].Value, time.Now())
 }
 
+// Caller returns who sends the request, by its bearer token or, if it has none,
+// by its session cookie.
+func (d *Door) Caller(r *http.Request) (Actor, error) {
+	if r.Header.Get("Authorization") == "" && len(r.CookiesNamed(d.cookieName())) > 0 {
+		return d.SessionActor(r)
+	}
+	return d.Actor(r)
+}
+
+// session returns whose session a secret is of.
 func (d *Door) session(ctx context.Context, secret string, now time.Time) (Actor, error) {
 	hash := sha256.Sum256([]byte(secret))
 	var row *store.Session
@@ -152,7 +185,7 @@ func (d *Door) session(ctx context.Context, secret string, now time.Time) (Actor
 		return Actor{}, noSession()
 	}
 	a.session = row.ID
-	if now.UnixMilli()-row.Seen >= touchEvery.Milliseconds() {
+	if now.UnixMilli()-row.Seen >= touchEvery.Milliseconds() && row.Ends-row.Begun > row.Idle {
 		err = d.store.Update(ctx, func(tx *store.Tx) error { return tx.TouchSession(hash, now.UnixMilli()) })
 	}
 	return a, err
@@ -213,20 +246,25 @@ func (d *Door) Sessions(ctx context.Context, a Actor) ([]Session, error) {
 // EndSession ends a session of the person who asks, such as a.Session(), at once
 // at every process. It fails with NotFound for one that is not hers or is over.
 func (d *Door) EndSession(ctx context.Context, a Actor, id string, also ...func(*store.Tx) error) error {
-	owner, err := d.ownerOf(a)
-	if err != nil {
-		return err
-	}
 	return d.store.Update(ctx, func(tx *store.Tx) error {
-		there, err := tx.DeleteSession(owner, id)
-		if err == nil && !there {
-			err = fault.New(fault.NotFound, "not-found", "there is no such session")
-		}
-		if err != nil {
+		if err := d.EndSessionIn(tx, a, id); err != nil {
 			return err
 		}
 		return every(tx, also)
 	})
+}
+
+// EndSessionIn is EndSession within a transaction.
+func (d *Door) EndSessionIn(tx *store.Tx, a Actor, id string) error {
+	owner, err := d.ownerOf(a)
+	if err != nil {
+		return err
+	}
+	there, err := tx.DeleteSession(owner, id)
+	if err == nil && !there {
+		err = fault.New(fault.NotFound, "not-found", "there is no such session")
+	}
+	return err
 }
 
 // cookieName is that of the session cookie: __Host- ties it to this host, over

@@ -209,7 +209,7 @@ func fixation(t *testing.T, d *Door) {
 // TestMinted: what a token of several processes says is who it was made for.
 func TestMinted(t *testing.T) {
 	a := Actor{kind: Staff, organisation: "north", person: "north/1", name: "Dr. A", role: "physician", unit: "ward", purpose: "TREAT", patient: "p",
-		client: "app", session: "s", key: "k", assurance: Assurance{Level: LevelProvider, At: time.UnixMilli(1000), Method: "mfa"}}
+		client: "app", session: "s", key: "k", parties: []string{"Practitioner/1"}, assurance: Assurance{Level: LevelProvider, At: time.UnixMilli(1000), Method: "mfa"}}
 	v, filled := reflect.ValueOf(a), 0
 	for i := range v.NumField() {
 		if !v.Field(i).IsZero() {

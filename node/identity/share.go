@@ -33,30 +33,19 @@ type minted struct {
 	kept
 	Kind    Kind   `json:"kind"`
 	Patient string `json:"patient"`
-	Level   Level  `json:"level"`
-	Proved  int64  `json:"proved"` // Unix milliseconds, 0 if nothing was
-	Method  string `json:"method"`
 	Session string `json:"session"`
 	Key     string `json:"key"`     // that the token is bound to
 	Expires int64  `json:"expires"` // Unix milliseconds
 }
 
 func mintUntil(a Actor, expires int64) minted {
-	m := minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Level: a.assurance.Level, Method: a.assurance.Method, Session: a.session, Key: a.key, Expires: expires}
-	if !a.assurance.At.IsZero() {
-		m.Proved = a.assurance.At.UnixMilli()
-	}
-	return m
+	return minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Session: a.session, Key: a.key, Expires: expires}
 }
 
 // actor returns who it was, without rights.
 func (m minted) actor() Actor {
 	a := m.kept.actor()
 	a.kind, a.patient, a.session, a.key = m.Kind, m.Patient, m.Session, m.Key
-	a.assurance = Assurance{Level: m.Level, Method: m.Method}
-	if m.Proved != 0 {
-		a.assurance.At = time.UnixMilli(m.Proved)
-	}
 	return a
 }
 
@@ -114,6 +103,9 @@ func (d *Door) stands(a Actor) (Actor, bool) {
 		a, err := d.standingPeer(a)
 		return a, err == nil
 	case Staff, System, Operator:
+		if a.Personal() && a.client == "" {
+			return d.standingStaff(a)
+		}
 		c, found := d.clients[a.client]
 		operates := found && len(c.Rights) == 1 && c.Rights[0] == RightOperate
 		if !found || a.organisation != d.member || operates != (a.kind == Operator) {
@@ -139,28 +131,46 @@ func (d *Door) first(ctx context.Context, memory *once, id string, until, now ti
 	return first, err
 }
 
-const challengeKey = "identity.challenges"
+// Secrets of the hospital that are in the store, sealed, and the same at every
+// process.
+const (
+	challengeKey = "identity.challenges" // of nonces, where several processes share the store
+	secretKey    = "identity.secret"     // of hashes of codes and the like
+)
 
-// sharedChallenges returns the challenges of all processes of the hospital: the
-// key of their nonces is in the store, sealed.
-func sharedChallenges(ctx context.Context, st *store.Store, b box) (c challenges, err error) {
-	rand.Read(c.key[:]) // never fails: crypto/rand, Go 1.24
-	fresh := b.seal(c.key[:], []byte(challengeKey))
+// secret returns a secret of the hospital, which it makes if there is none. It
+// writes nothing if there is one, so that a node starts on a full disk too.
+func secret(ctx context.Context, st *store.Store, b box, name string) (out [32]byte, err error) {
 	var kept []byte
+	err = st.View(ctx, func(v *store.View) (err error) {
+		kept, err = v.Meta(name)
+		return err
+	})
+	if err == nil && kept == nil {
+		kept, err = newSecret(ctx, st, b, name)
+	}
+	if err != nil {
+		return out, err
+	}
+	plain, err := b.open(kept, []byte(name))
+	if err != nil || copy(out[:], plain) != len(out) {
+		return out, fault.Wrap(fault.Broken, "secret", "a secret of sign-ins was altered or damaged in the database", err).
+			WithHint("run `cairn scrub`")
+	}
+	return out, nil
+}
+
+// newSecret keeps a new secret unless another process was faster.
+func newSecret(ctx context.Context, st *store.Store, b box, name string) (kept []byte, err error) {
+	var raw [32]byte
+	rand.Read(raw[:]) // never fails: crypto/rand, Go 1.24
+	fresh := b.seal(raw[:], []byte(name))
 	err = st.Update(ctx, func(tx *store.Tx) (err error) {
-		if kept, err = tx.Meta(challengeKey); err != nil || kept != nil {
+		if kept, err = tx.Meta(name); err != nil || kept != nil {
 			return err
 		}
 		kept = fresh
-		return tx.SetMeta(challengeKey, fresh)
+		return tx.SetMeta(name, fresh)
 	})
-	if err != nil {
-		return challenges{}, err
-	}
-	plain, err := b.open(kept, []byte(challengeKey))
-	if err != nil || copy(c.key[:], plain) != len(c.key) {
-		return challenges{}, fault.Wrap(fault.Broken, "challenges", "the key of sign-ins was altered or damaged in the database", err).
-			WithHint("run `cairn scrub`")
-	}
-	return c, nil
+	return kept, err
 }

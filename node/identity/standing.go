@@ -21,16 +21,31 @@ type kept struct {
 	Role         string `json:"role"`
 	Unit         string `json:"unit"`
 	Purpose      string `json:"purpose"`
+
+	Level   Level    `json:"level"`
+	Proved  int64    `json:"proved"` // Unix milliseconds, 0 if nothing was
+	Method  string   `json:"method"`
+	Parties []string `json:"parties"`
 }
 
 func keep(a Actor) kept {
-	return kept{Peer: a.kind == Peer, Organisation: a.organisation, Client: a.client,
-		Person: a.person, Name: a.name, Role: a.role, Unit: a.unit, Purpose: a.purpose}
+	k := kept{Peer: a.kind == Peer, Organisation: a.organisation, Client: a.client,
+		Person: a.person, Name: a.name, Role: a.role, Unit: a.unit, Purpose: a.purpose,
+		Level: a.assurance.Level, Method: a.assurance.Method, Parties: a.parties}
+	if !a.assurance.At.IsZero() {
+		k.Proved = a.assurance.At.UnixMilli()
+	}
+	return k
 }
 
 // actor returns who was kept, without kind and rights.
 func (k kept) actor() Actor {
-	return Actor{organisation: k.Organisation, client: k.Client, person: k.Person, name: k.Name, role: k.Role, unit: k.Unit, purpose: k.Purpose}
+	a := Actor{organisation: k.Organisation, client: k.Client, person: k.Person, name: k.Name, role: k.Role, unit: k.Unit, purpose: k.Purpose,
+		assurance: Assurance{Level: k.Level, Method: k.Method}, parties: k.Parties}
+	if k.Proved != 0 {
+		a.assurance.At = time.UnixMilli(k.Proved)
+	}
+	return a
 }
 
 // Keep seals who an actor is, so that something can be done later on behalf of
@@ -110,6 +125,16 @@ func (d *Door) standingPeer(a Actor) (Actor, error) {
 	}
 	a.kind = Peer
 	return a, nil
+}
+
+// standingStaff gives a person who signed in here the rights of her role.
+func (d *Door) standingStaff(a Actor) (Actor, bool) {
+	r, known := RoleOf(a.role)
+	if !known || a.organisation != d.member {
+		return Actor{}, false
+	}
+	a.rights = r.rightsAt(a.assurance.Level)
+	return a, true
 }
 
 func (d *Door) standingClient(a Actor) (Actor, error) {

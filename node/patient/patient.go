@@ -1,5 +1,5 @@
-// Package patient is the desk for the person herself: invitation, passkeys,
-// where else her records are, and her log of who looked.
+// Package patient is the desk for the person herself: her invitation, where else
+// her records are, and her log of who looked.
 package patient
 
 import (
@@ -31,52 +31,97 @@ func New(home string, door *identity.Door, j *evidence.Journal, st *store.Store)
 }
 
 // Invite makes a one-time code for a patient whose identity the hospital has
-// proved. Only software with the right to invite may ask.
-func (d *Desk) Invite(ctx context.Context, actor identity.Actor, subject string) (code string, err error) {
-	if !actor.May(identity.RightInvite) {
-		return "", fault.New(fault.Refused, "policy.invite", "this software was not registered with the right to invite patients")
+// proved. Only software or staff with the right to invite may ask. Who has
+// passkeys already adds others herself; it fails with Conflict, so that nobody
+// gets in beside her unnoticed.
+func (d *Desk) Invite(ctx context.Context, actor identity.Actor, subject string) (in identity.Invitation, err error) {
+	if err := mayInvite(actor); err != nil {
+		return in, err
 	}
 	draft, err := d.journal.Draft(d.event(proof.KindInvitationIssued, gate.Describe(actor), subject, "invite"))
 	if err != nil {
-		return "", err
+		return in, err
 	}
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
-		head, err := tx.Current("Patient", subject)
-		if err != nil || head.Deleted {
-			return fault.New(fault.NotFound, "not-found", "there is no such patient at this hospital")
-		}
-		if code, err = d.door.Invite(tx, subject, time.Now()); err != nil {
+		if err := known(tx, subject); err != nil {
 			return err
 		}
-		return draft.Append(tx)
-	})
-	return code, err
-}
-
-// Register keeps a passkey that Door.Register has checked, using up the
-// invitation that it came with, and returns the patient's local id.
-func (d *Desk) Register(ctx context.Context, response []byte, name string) (subject string, err error) {
-	checked, err := d.door.Register(response, name)
-	if err != nil {
-		return "", err
-	}
-	var ev proof.Event
-	err = d.store.Update(ctx, func(tx *store.Tx) error {
-		if subject, err = checked.Keep(tx); err != nil {
-			return err
-		}
-		ev = d.event(proof.KindPasskeyRegistered, proof.Actor{Kind: proof.ActorPatient}, subject, "register")
-		draft, err := d.journal.Draft(ev)
+		have, err := tx.Passkeys(subject)
 		if err != nil {
 			return err
 		}
+		if len(have) > 0 {
+			return fault.New(fault.Conflict, "has-passkeys", "this patient signs in with a passkey already").
+				WithHint("she adds others herself; if she has lost them all, end them first")
+		}
+		if in, err = d.door.Invite(tx, subject, time.Now()); err != nil {
+			return err
+		}
 		return draft.Append(tx)
 	})
-	if fault.Is(err, fault.Gone) || fault.Is(err, fault.NotFound) {
-		return "", fault.New(fault.Unauthenticated, "invitation", "this invitation is unknown, used or expired").
-			WithHint("ask the hospital for a new one")
+	return in, err
+}
+
+func mayInvite(actor identity.Actor) error {
+	if actor.May(identity.RightInvite) {
+		return nil
 	}
-	return subject, err
+	return fault.New(fault.Refused, "policy.invite", "this needs the right to invite patients")
+}
+
+func known(tx *store.Tx, subject string) error {
+	head, err := tx.Current("Patient", subject)
+	if err != nil || head.Deleted {
+		return fault.New(fault.NotFound, "not-found", "there is no such patient at this hospital")
+	}
+	return nil
+}
+
+// Revoke takes an invitation back that was not used.
+func (d *Desk) Revoke(ctx context.Context, actor identity.Actor, id string) error {
+	if err := mayInvite(actor); err != nil {
+		return err
+	}
+	return d.store.Update(ctx, func(tx *store.Tx) error {
+		subject, err := d.door.Revoke(tx, id)
+		if err == nil && !resource.ValidID(subject) { // a code of the staff is not for this desk
+			err = fault.New(fault.NotFound, "not-found", "there is no such invitation, or it was used")
+		}
+		if err != nil {
+			return err
+		}
+		return d.log(tx, d.event(proof.KindInvitationRevoked, gate.Describe(actor), subject, "revoke"))
+	})
+}
+
+// End ends all passkeys, sessions and invitations of a patient who says that she
+// has lost them. Her log says who did it.
+func (d *Desk) End(ctx context.Context, actor identity.Actor, subject string) (passkeys int, err error) {
+	if err := mayInvite(actor); err != nil {
+		return 0, err
+	}
+	draft, err := d.journal.Draft(d.event(proof.KindPasskeyRemoved, gate.Describe(actor), subject, "end-all"))
+	if err != nil {
+		return 0, err
+	}
+	err = d.store.Update(ctx, func(tx *store.Tx) error {
+		if err := known(tx, subject); err != nil {
+			return err
+		}
+		if passkeys, err = d.door.Shut(tx, subject); err != nil {
+			return err
+		}
+		return draft.Append(tx)
+	})
+	return passkeys, err
+}
+
+func (d *Desk) log(tx *store.Tx, ev proof.Event) error {
+	draft, err := d.journal.Draft(ev)
+	if err != nil {
+		return err
+	}
+	return draft.Append(tx)
 }
 
 // Locator says where else a patient has records, and under which slip the

@@ -27,9 +27,19 @@ func (tx *Tx) AddPasskey(p *Passkey) error {
 	return err
 }
 
-// TouchPasskey notes when a passkey was used last.
-func (tx *Tx) TouchPasskey(credential []byte, used int64) error {
-	n, err := tx.exec("UPDATE passkey SET used = ? WHERE credential = ?", used, credential)
+// TouchPasskey notes when a passkey was used last, and what its row seals since.
+func (tx *Tx) TouchPasskey(credential, public []byte, used int64) error {
+	return tx.change("UPDATE passkey SET public = ?, used = ? WHERE credential = ?", public, used, credential)
+}
+
+// RenamePasskey gives a passkey another name.
+func (tx *Tx) RenamePasskey(credential []byte, name string) error {
+	return tx.change("UPDATE passkey SET name = ? WHERE credential = ?", name, credential)
+}
+
+// change changes one passkey.
+func (tx *Tx) change(sql string, args ...any) error {
+	n, err := tx.exec(sql, args...)
 	if err == nil && n == 0 {
 		err = noPasskey()
 	}
@@ -40,6 +50,13 @@ func (tx *Tx) TouchPasskey(credential []byte, used int64) error {
 func (tx *Tx) DeletePasskey(credential []byte) (bool, error) {
 	n, err := tx.exec("DELETE FROM passkey WHERE credential = ?", credential)
 	return n == 1, err
+}
+
+// DeletePasskeys removes all passkeys of a subject and returns how many there
+// were.
+func (tx *Tx) DeletePasskeys(subject string) (int, error) {
+	n, err := tx.exec("DELETE FROM passkey WHERE subject = ?", subject)
+	return int(n), err
 }
 
 // Passkey returns the passkey with this credential id.

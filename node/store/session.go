@@ -54,6 +54,11 @@ func (tx *Tx) DeleteSessions(owner string) (int, error) {
 	return int(n), err
 }
 
+// DeleteOtherSessions ends all sessions of an owner but one.
+func (tx *Tx) DeleteOtherSessions(owner, but string) error {
+	return tx.put("DELETE FROM session WHERE owner = ? AND id <> ?", owner, but)
+}
+
 // Session returns the session with this hash, over or not.
 func (v *View) Session(hash [32]byte) (*Session, error) {
 	all, err := v.sessions("WHERE hash = ?", hash[:])

@@ -76,8 +76,8 @@ func TestPasskeys(t *testing.T) {
 	stolen := *a
 	stolen.Subject = "q"
 	wantKind(t, try(t, s, func(tx *store.Tx) error { return tx.AddPasskey(&stolen) }), fault.Conflict)
-	update(t, s, func(tx *store.Tx) error { return tx.TouchPasskey(a.Credential, 99) })
-	wantKind(t, try(t, s, func(tx *store.Tx) error { return tx.TouchPasskey([]byte("c"), 99) }), fault.NotFound)
+	update(t, s, func(tx *store.Tx) error { return tx.TouchPasskey(a.Credential, []byte("key"), 99) })
+	wantKind(t, try(t, s, func(tx *store.Tx) error { return tx.TouchPasskey([]byte("c"), nil, 99) }), fault.NotFound)
 	a.Used = 99
 	view(t, s, func(v *store.View) error {
 		all, err := v.Passkeys("p")
@@ -93,8 +93,8 @@ func TestPasskeys(t *testing.T) {
 func TestInvitationIsUsedOnce(t *testing.T) {
 	s := open(t, t.TempDir())
 	code := [32]byte{1}
-	update(t, s, func(tx *store.Tx) error { return tx.AddInvitation(code, "p", 100) })
-	wantKind(t, try(t, s, func(tx *store.Tx) error { return tx.AddInvitation(code, "q", 100) }), fault.Conflict)
+	update(t, s, func(tx *store.Tx) error { return tx.AddInvitation(code, "o", "p", 100) })
+	wantKind(t, try(t, s, func(tx *store.Tx) error { return tx.AddInvitation(code, "o", "q", 100) }), fault.Conflict)
 	use := func(code [32]byte, now int64) error {
 		return try(t, s, func(tx *store.Tx) error {
 			subject, err := tx.UseInvitation(code, now)

@@ -270,15 +270,22 @@ func send(ctx context.Context, t *testing.T, url string, body []byte) int {
 // invitation returns a fresh code for a patient.
 func invitation(ctx context.Context, t *testing.T, h *demo.Hospital, id string) string {
 	t.Helper()
+	code, _ := invited(ctx, t, h, id)
+	return code
+}
+
+// invited returns a fresh code for a patient and the key of its row in SQL.
+func invited(ctx context.Context, t *testing.T, h *demo.Hospital, id string) (code, row string) {
+	t.Helper()
 	a, err := h.EHR.Expect(ctx, http.StatusCreated, http.MethodPost, "/portal/invitations", []byte(`{"patient":"`+id+`"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out struct{ Code string }
+	var out struct{ Code, ID string }
 	if err := json.Unmarshal(a.Body, &out); err != nil {
 		t.Fatal(err)
 	}
-	return out.Code
+	return out.Code, "x'" + out.ID + "'"
 }
 
 func newWallet(t *testing.T) *wallet.Wallet {
@@ -349,20 +356,20 @@ func TestCheatingWithPasskeys(t *testing.T) {
 	if status := signInWith(ctx, t, h, credential, plain); status < 400 {
 		t.Errorf("a passkey that was written by hand signs in: status %d", status)
 	}
-	code := invitation(ctx, t, h, his)
+	his, _ = post(ctx, t, h, "Patient", `{"resourceType":"Patient"}`)
+	hers, _ = post(ctx, t, h, "Patient", `{"resourceType":"Patient"}`)
+	code, row := invited(ctx, t, h, his)
 	invitation(ctx, t, h, hers)
-	sabotage(t, h, `UPDATE invitation SET subject = (SELECT subject FROM invitation ORDER BY expires DESC LIMIT 1) WHERE hash = `+hashed(code))
+	sabotage(t, h, `UPDATE invitation SET subject = (SELECT subject FROM invitation ORDER BY expires DESC LIMIT 1) WHERE hash = `+row)
 	if err := newWallet(t).Register(ctx, home(h), code); err == nil {
 		t.Error("an invitation that was turned into another patient's registers")
 	}
-	code = invitation(ctx, t, h, his)
-	sabotage(t, h, `UPDATE invitation SET subject = '`+hers+`' WHERE hash = `+hashed(code))
+	code, row = invited(ctx, t, h, his)
+	sabotage(t, h, `UPDATE invitation SET subject = '`+hers+`' WHERE hash = `+row)
 	if err := newWallet(t).Register(ctx, home(h), code); err == nil {
 		t.Error("an invitation that was written by hand registers")
 	}
 }
-
-func hashed(code string) string { return fmt.Sprintf("x'%x'", sha256.Sum256([]byte(code))) }
 
 // signInWith signs in with a key of one's own, by WebAuthn's rules.
 func signInWith(ctx context.Context, t *testing.T, h *demo.Hospital, credential []byte, key *ecdsa.PrivateKey) int {
