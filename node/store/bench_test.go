@@ -132,7 +132,7 @@ func benchSearch(b *testing.B, q search.Query, total int) {
 	thousands(b, s, 1000)
 	parallel(b, func(int64) error {
 		return s.View(bg, func(v *store.View) error {
-			page, err := v.Search(q, func(_ string, f search.Facets) bool { return len(f.Labels) == 0 })
+			page, err := v.Search(q, func(h *store.Hit) bool { return len(h.Facets.Labels) == 0 })
 			if err == nil && total > 0 && page.Total != total {
 				err = fmt.Errorf("%d found", page.Total)
 			}

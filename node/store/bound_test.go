@@ -120,7 +120,7 @@ func TestSearchEndsWithItsContext(t *testing.T) {
 	seen := 0
 	store.Tight(s)
 	err := s.View(ctx, func(v *store.View) error {
-		_, err := v.Search(search.Query{Type: "Observation", Total: "accurate"}, func(string, search.Facets) bool {
+		_, err := v.Search(search.Query{Type: "Observation", Total: "accurate"}, func(*store.Hit) bool {
 			if seen++; seen == 10 {
 				cancel()
 			}

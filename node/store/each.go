@@ -23,7 +23,7 @@ func (v *View) Each(types []string, subject string, after int64, limit int, allo
 	}
 	wanted := func(h *Hit) bool {
 		return (len(types) == 0 || slices.Contains(types, h.Type)) && (subject == "" || h.Subject == subject) &&
-			(allow == nil || allow(h.Subject, h.Facets))
+			(allow == nil || allow(h))
 	}
 	var hits []Hit
 	for looks := 0; looks < v.bounds.looks/10; looks += v.bounds.chunk {

@@ -311,7 +311,7 @@ func (h *hospital) bench(b *testing.B, ask func() string) {
 }
 
 func read(v *store.View, q search.Query) (n int, err error) {
-	allow := func(_ string, f search.Facets) bool { return len(f.Labels) < 9 }
+	allow := func(h *store.Hit) bool { return len(h.Facets.Labels) < 9 }
 	page, err := v.Search(q, allow)
 	if err != nil {
 		return 0, err

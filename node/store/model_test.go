@@ -90,10 +90,10 @@ func (w *world) grow(t *rapid.T, s *store.Store, n int) (touched []string) {
 }
 
 // page reads one page of a search with what it includes.
-func page(t *rapid.T, s *store.Store, queries []search.Query, allow store.Allow) (p store.Page, included []store.Hit) {
+func page(t *rapid.T, s *store.Store, queries []search.Query, may sight) (p store.Page, included []store.Hit) {
 	err := s.View(bg, func(v *store.View) (err error) {
-		if p, err = v.SearchMany(queries, allow); err == nil {
-			included, err = v.Includes(queries[0], p.Hits, allow)
+		if p, err = v.SearchMany(queries, may.allow); err == nil {
+			included, err = v.Includes(queries[0], p.Hits, may.allow)
 		}
 		return err
 	})
@@ -227,7 +227,7 @@ func TestEachIsAllThatMayBeSeen(t *testing.T) {
 		}
 		for after, first := int64(0), true; first || after != 0; first = false {
 			err := s.View(bg, func(v *store.View) error {
-				hits, next, err := v.Each(of, subject, after, rapid.IntRange(1, 9).Draw(t, "limit"), allow)
+				hits, next, err := v.Each(of, subject, after, rapid.IntRange(1, 9).Draw(t, "limit"), allow.allow)
 				got, after = append(got, hitNames(hits)...), next
 				return err
 			})

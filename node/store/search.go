@@ -14,10 +14,10 @@ const (
 	maxPage     = 1000
 )
 
-// Allow tells whether a record about the subject with these facets may be
-// known of. It sees every candidate before that is counted, put on a page,
-// followed or included; a nil Allow allows all.
-type Allow = func(subject string, f search.Facets) bool
+// Allow tells whether a record may be known of, by whom it is about, its facets,
+// and, with Hit.Load, what it can be found by. It sees every candidate before
+// that is counted, put on a page, followed or included; a nil Allow allows all.
+type Allow = func(h *Hit) bool
 
 // Page is one page of what a search found.
 type Page struct {
@@ -223,7 +223,7 @@ func (h *hunt) meets(q *search.Query, c *Hit) (bool, error) {
 	if h.looks--; h.looks < 0 {
 		return false, tooCostly()
 	}
-	if c.Deleted || c.Type != q.Type || h.allow != nil && !h.allow(c.Subject, c.Facets) {
+	if c.Deleted || c.Type != q.Type || h.allow != nil && !h.allow(c) {
 		return false, nil
 	}
 	x, err := c.Load()

@@ -98,10 +98,10 @@ func fill(t testing.TB, s *store.Store, all []store.Record) {
 }
 
 // pages reads all pages of a search and checks that they agree with each other.
-func pages(t testing.TB, v *store.View, q search.Query, allow func(string, search.Facets) bool) (ids []string, total int) {
+func pages(t testing.TB, v *store.View, q search.Query, may sight) (ids []string, total int) {
 	t.Helper()
 	for i := 0; ; i++ {
-		page, err := v.Search(q, allow)
+		page, err := v.Search(q, may.allow)
 		if err != nil {
 			t.Fatalf("page %d of %+v: %v", i, q, err)
 		}
@@ -135,7 +135,7 @@ func TestSearchFindsWhatMatchFinds(t *testing.T) {
 			q := randomQuery(rng)
 			q.Count, q.Total = 1+rng.IntN(40), "accurate"
 			hidden := int64(rng.IntN(4)) // 3 hides nothing
-			allow := func(_ string, f search.Facets) bool { return f.Lo != hidden }
+			allow := sight(func(_ string, f search.Facets) bool { return f.Lo != hidden })
 			var want []string
 			for _, r := range all {
 				if q.Match(&r.Index) && allow(r.Subject, r.Index.Facets) {
@@ -147,7 +147,7 @@ func TestSearchFindsWhatMatchFinds(t *testing.T) {
 				t.Fatalf("%+v\n got %v (%d)\nwant %v", q, got, total, want)
 			}
 			q.CountOnly = true
-			if page, err := v.Search(q, allow); err != nil || page.Total != len(want) || page.Hits != nil || page.Next != "" {
+			if page, err := v.Search(q, allow.allow); err != nil || page.Total != len(want) || page.Hits != nil || page.Next != "" {
 				t.Fatalf("count only: %+v, %v", page, err)
 			}
 			hits += len(want)
@@ -163,7 +163,7 @@ func TestAllowSeesTheSubject(t *testing.T) {
 	s := open(t, t.TempDir())
 	fill(t, s, population(rand.New(rand.NewPCG(3, 4)), 200))
 	view(t, s, func(v *store.View) error {
-		page, err := v.Search(search.Query{Type: "Observation", Count: 1000, Total: "accurate"}, func(subject string, _ search.Facets) bool { return subject == "p2" })
+		page, err := v.Search(search.Query{Type: "Observation", Count: 1000, Total: "accurate"}, func(h *store.Hit) bool { return h.Subject == "p2" })
 		for _, h := range page.Hits {
 			if h.Subject != "p2" {
 				t.Errorf("a hit about %q", h.Subject)

@@ -158,8 +158,14 @@ func (w *world) next(t *rapid.T, typ string, n int, deleted bool) (r store.Recor
 
 func name(r *store.Record) string { return r.Type + "/" + r.ID }
 
+// sight is what somebody may see.
+type sight func(subject string, f search.Facets) bool
+
+// allow is the store's Allow of a sight; nil allows all.
+func (s sight) allow(h *store.Hit) bool { return s == nil || s(h.Subject, h.Facets) }
+
 // seen returns the world as somebody sees it from whom some records are hidden.
-func (w *world) seen(allow func(string, search.Facets) bool) *world {
+func (w *world) seen(allow sight) *world {
 	v := &world{}
 	for _, r := range w.records {
 		if !r.Deleted && allow(r.Subject, r.Index.Facets) {
@@ -351,7 +357,7 @@ func ask(t *rapid.T, typ string) search.Query {
 
 // blind draws who may see what: some patients' records are hidden as a whole,
 // and some records of the others.
-func blind(t *rapid.T) func(subject string, f search.Facets) bool {
+func blind(t *rapid.T) sight {
 	kind := rapid.SampledFrom([]int{0, 1, 2, 2, 3}).Draw(t, "blind")
 	salt := rapid.IntRange(0, 99).Draw(t, "salt")
 	return func(subject string, f search.Facets) bool {
