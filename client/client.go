@@ -32,6 +32,8 @@ type Client struct {
 	who  *identity.B2B
 	http *http.Client
 
+	scopes string // asked for; "" asks for all
+
 	mu    sync.Mutex
 	token peer.Token
 }
@@ -51,6 +53,12 @@ func (c *Client) As(id, name, role, unit, purpose string) *Client {
 	return &Client{Root: c.Root, id: c.id, home: c.home, key: c.key, http: c.http, who: &identity.B2B{
 		Version: "1", OrganizationID: c.home, SubjectID: id, SubjectName: name, SubjectRole: role, Unit: unit, PurposeOfUse: []string{purpose},
 	}}
+}
+
+// For returns a client for the same software and person that signs in for some
+// SMART scopes only, with spaces between them.
+func (c *Client) For(scopes string) *Client {
+	return &Client{Root: c.Root, id: c.id, home: c.home, key: c.key, http: c.http, who: c.who, scopes: scopes}
 }
 
 // Answer is an HTTP answer, read.
@@ -177,7 +185,7 @@ func (c *Client) access(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)
 	}
-	if c.token, err = peer.SignIn(ctx, c.http, c.Root, assertion, nil); err != nil {
+	if c.token, err = peer.SignInFor(ctx, c.http, c.Root, assertion, c.scopes, nil); err != nil {
 		return "", err
 	}
 	return c.token.Access, nil

@@ -136,7 +136,7 @@ func (w *ward) as(client string, b2b *identity.B2B) identity.Actor {
 	if err != nil {
 		w.Fatal(err)
 	}
-	token, err := w.Door.SignIn(w.ctx, assertion, nil)
+	token, err := w.Door.SignIn(w.ctx, assertion, nil, nil)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"cairn/api/face"
+	"cairn/fhir/scope"
 	"cairn/node/fault"
 	"cairn/node/identity"
 	"cairn/node/identity/dpop"
@@ -53,12 +54,21 @@ func token(w http.ResponseWriter, r *http.Request, door *identity.Door) {
 		refuse(w, r, "invalid_request", fault.New(fault.Invalid, "form", "client_assertion_type must be "+assertionType))
 		return
 	}
+	asked, err := askedScopes(form)
+	if err != nil {
+		refuse(w, r, "invalid_scope", err)
+		return
+	}
 	p, err := door.Possession(r, "")
 	if err != nil {
 		refuse(w, r, "invalid_dpop_proof", err)
 		return
 	}
-	t, err := door.SignIn(r.Context(), form.Get("client_assertion"), p)
+	t, err := door.SignIn(r.Context(), form.Get("client_assertion"), p, asked)
+	if f := fault.As(err); err != nil && f.Code == identity.CodeScope {
+		refuse(w, r, "invalid_scope", err)
+		return
+	}
 	if err != nil {
 		refuse(w, r, "invalid_client", err)
 		return
@@ -69,8 +79,28 @@ func token(w http.ResponseWriter, r *http.Request, door *identity.Door) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	face.Write(w, http.StatusOK, map[string]any{
-		"access_token": t.Access, "token_type": kind, "expires_in": int(t.Expires.Seconds()), "scope": "system/*.cruds",
+		"access_token": t.Access, "token_type": kind, "expires_in": int(t.Expires.Seconds()), "scope": granted(t.Actor),
 	})
+}
+
+// askedScopes reads the scopes of a request, nil if it names none.
+func askedScopes(form url.Values) (*scope.Set, error) {
+	if form.Get("scope") == "" {
+		return nil, nil
+	}
+	s, err := scope.Parse(form.Get("scope"))
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, identity.CodeScope, err.Error(), err)
+	}
+	return &s, nil
+}
+
+// granted are the scopes of an actor, as a token response has them.
+func granted(a identity.Actor) string {
+	if a.Scopes() == nil {
+		return scope.Everything().String()
+	}
+	return a.Scopes().String()
 }
 
 // refuse answers with an OAuth error (RFC 6749 5.2, RFC 9449 12.2).

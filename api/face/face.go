@@ -148,6 +148,10 @@ func Headers(w http.ResponseWriter, f *fault.Error) {
 		if !dpop.Challenge(w.Header(), f) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="cairn"`)
 		}
+	case fault.Refused:
+		if f.Scope != "" { // RFC 6750 3.1
+			w.Header().Set("WWW-Authenticate", `Bearer realm="cairn", error="insufficient_scope", scope="`+f.Scope+`"`)
+		}
 	case fault.Busy:
 		w.Header().Set("Retry-After", "1")
 	}

@@ -36,8 +36,20 @@ func start(t *testing.T, path string) string {
 // finish waits for an export and returns its lines by type.
 func finish(t *testing.T, at string) (m manifest, lines map[string][]string) {
 	t.Helper()
+	return finishWith(t, func(path string) answer { return ask(t, http.MethodGet, path, "") }, at)
+}
+
+// finishAs is finish with an access token.
+func finishAs(t *testing.T, access, at string) (lines map[string][]string) {
+	t.Helper()
+	_, lines = finishWith(t, func(path string) answer { return send(t, access, http.MethodGet, path, "") }, at)
+	return lines
+}
+
+func finishWith(t *testing.T, get func(path string) answer, at string) (m manifest, lines map[string][]string) {
+	t.Helper()
 	for range 1000 {
-		a := ask(t, http.MethodGet, at, "")
+		a := get(at)
 		if a.status == http.StatusAccepted {
 			if a.header.Get("X-Progress") == "" {
 				t.Fatal("no progress is told")
@@ -50,7 +62,7 @@ func finish(t *testing.T, at string) (m manifest, lines map[string][]string) {
 		}
 		lines = make(map[string][]string)
 		for _, f := range m.Output {
-			file := ask(t, http.MethodGet, strings.TrimPrefix(f.URL, hospital.url+"/fhir/"), "")
+			file := get(strings.TrimPrefix(f.URL, hospital.url+"/fhir/"))
 			if file.status != http.StatusOK || file.header.Get("Content-Type") != "application/fhir+ndjson" || file.header.Get("Cairn-Receipt") == "" {
 				t.Fatalf("%d %v", file.status, file.header)
 			}

@@ -13,6 +13,7 @@ type operation struct {
 	definition string   // canonical URL of the OperationDefinition
 	on         level    // where it may be called
 	types      []string // the types that have it; none: all
+	asks       string   // as what the gate knows it; "" for what shows and writes no record itself
 	affects    bool     // it changes something, so there is no GET (FHIR R4 3.2.0.1)
 	serve      serve    // rest.Call.Parameters reads what it is called with
 }
@@ -28,23 +29,23 @@ const bulkOperation = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 
 // operations are all of them, by name.
 var operations = []operation{
-	{"expand", fhirOperation + "ValueSet-expand", onType | onInstance, []string{"ValueSet"}, false, (*Server).expand},
-	{"validate-code", fhirOperation + "ValueSet-validate-code", onType | onInstance, []string{"ValueSet"}, false, (*Server).validateInSet},
-	{"validate-code", fhirOperation + "CodeSystem-validate-code", onType | onInstance, []string{"CodeSystem"}, false, (*Server).validateInSystem},
-	{"lookup", fhirOperation + "CodeSystem-lookup", onType, []string{"CodeSystem"}, false, (*Server).lookup},
-	{"subsumes", fhirOperation + "CodeSystem-subsumes", onType | onInstance, []string{"CodeSystem"}, false, (*Server).subsumes},
-	{"export", bulkOperation + "export", onSystem, nil, false, (*Server).export},
-	{"export", bulkOperation + "patient-export", onType, []string{"Patient"}, false, (*Server).export},
-	{"export", bulkOperation + "group-export", onInstance, []string{"Group"}, false, (*Server).export},
-	{"everything", fhirOperation + "Patient-everything", onInstance, []string{"Patient"}, false, (*Server).everything},
-	{"match", fhirOperation + "Patient-match", onType, []string{"Patient"}, false, (*Server).match},
-	{"validate", fhirOperation + "Resource-validate", onType | onInstance, nil, false, (*Server).validate},
-	{"status", backport + "OperationDefinition/backport-subscription-status", onType | onInstance, []string{"Subscription"}, false, (*Server).subscriptionStatus},
-	{"events", backport + "OperationDefinition/backport-subscription-events", onInstance, []string{"Subscription"}, false, (*Server).subscriptionEvents},
-	{"topics", operationBase + "topics", onType, []string{"Subscription"}, false, (*Server).subscriptionTopics},
-	{"import", operationBase + "import", onSystem, nil, true, (*Server).importLines},
-	{"evidence", operationBase + "evidence", onVersion, nil, false, (*Server).evidence},
-	{"gather", operationBase + "gather", onInstance, []string{"Patient"}, false, (*Server).gather},
+	{"expand", fhirOperation + "ValueSet-expand", onType | onInstance, []string{"ValueSet"}, "", false, (*Server).expand},
+	{"validate-code", fhirOperation + "ValueSet-validate-code", onType | onInstance, []string{"ValueSet"}, "", false, (*Server).validateInSet},
+	{"validate-code", fhirOperation + "CodeSystem-validate-code", onType | onInstance, []string{"CodeSystem"}, "", false, (*Server).validateInSystem},
+	{"lookup", fhirOperation + "CodeSystem-lookup", onType, []string{"CodeSystem"}, "", false, (*Server).lookup},
+	{"subsumes", fhirOperation + "CodeSystem-subsumes", onType | onInstance, []string{"CodeSystem"}, "", false, (*Server).subsumes},
+	{"export", bulkOperation + "export", onSystem, nil, "export", false, (*Server).export},
+	{"export", bulkOperation + "patient-export", onType, []string{"Patient"}, "export", false, (*Server).export},
+	{"export", bulkOperation + "group-export", onInstance, []string{"Group"}, "export", false, (*Server).export},
+	{"everything", fhirOperation + "Patient-everything", onInstance, []string{"Patient"}, "everything", false, (*Server).everything},
+	{"match", fhirOperation + "Patient-match", onType, []string{"Patient"}, "match", false, (*Server).match},
+	{"validate", fhirOperation + "Resource-validate", onType | onInstance, nil, "", false, (*Server).validate},
+	{"status", backport + "OperationDefinition/backport-subscription-status", onType | onInstance, []string{"Subscription"}, "read", false, (*Server).subscriptionStatus},
+	{"events", backport + "OperationDefinition/backport-subscription-events", onInstance, []string{"Subscription"}, "read", false, (*Server).subscriptionEvents},
+	{"topics", operationBase + "topics", onType, []string{"Subscription"}, "", false, (*Server).subscriptionTopics},
+	{"import", operationBase + "import", onSystem, nil, "import", true, (*Server).importLines},
+	{"evidence", operationBase + "evidence", onVersion, nil, "evidence", false, (*Server).evidence},
+	{"gather", operationBase + "gather", onInstance, []string{"Patient"}, "gather", false, (*Server).gather},
 }
 
 // methods are those that an operation may be called with.

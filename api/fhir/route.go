@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"cairn/api/rest"
 	"cairn/fhir/resource"
 	"cairn/node/fault"
+	"cairn/node/record"
 )
 
 // level is where in the tree of URLs something stands.
@@ -27,6 +29,7 @@ type interaction struct {
 	method string
 	shape  string
 	code   string // of http://hl7.org/fhir/restful-interaction; "" for another way to one that has a row
+	asks   string // as what the gate knows it; "" for what shows and writes no record itself
 	level  level
 	public bool // needs no sign-in
 	serve  serve
@@ -35,36 +38,36 @@ type interaction struct {
 // interactions are the routes in the order in which they are tried; of a GET
 // there is HEAD too. A type that stands in a shape has routes of its own.
 var interactions = []interaction{
-	{"GET", "metadata", "capabilities", onSystem, true, (*Server).metadata},
-	{"GET", "$export-status/{id}", "", onSystem, false, (*Server).exportStatus},
-	{"DELETE", "$export-status/{id}", "", onSystem, false, (*Server).exportCancel},
-	{"GET", "$export-file/{id}/{version}", "", onSystem, false, (*Server).exportedFile},
-	{"POST", "", "transaction", onSystem, false, (*Server).bundle},
-	{"POST", "", "batch", onSystem, false, (*Server).bundle},
-	{"GET", "_history", "history-system", onSystem, false, (*Server).history},
-	{"GET", "{type}/_history", "history-type", onType, false, (*Server).history},
-	{"GET", "{type}/{id}/_history", "history-instance", onInstance, false, (*Server).history},
-	{"POST", "Subscription", "create", onType, false, (*Server).subscribe},
-	{"GET", "Subscription", "search-type", onType, false, (*Server).searchSubscriptions},
-	{"POST", "Subscription/_search", "", onType, false, (*Server).searchSubscriptionsByPost},
-	{"GET", "Subscription/{id}", "read", onInstance, false, (*Server).readSubscription},
-	{"PUT", "Subscription/{id}", "update", onInstance, false, (*Server).putSubscription},
-	{"DELETE", "Subscription/{id}", "delete", onInstance, false, (*Server).deleteSubscription},
-	{"POST", "{type}", "create", onType, false, (*Server).create},
-	{"GET", "{type}", "search-type", onType, false, (*Server).search},
-	{"POST", "{type}/_search", "", onType, false, (*Server).searchByPost},
-	{"PUT", "{type}", "", onType, false, (*Server).updateWhere},
-	{"PATCH", "{type}", "", onType, false, (*Server).patchWhere},
-	{"DELETE", "{type}", "", onType, false, (*Server).deleteWhere},
-	{"GET", "{type}/{id}", "read", onInstance, false, (*Server).read},
-	{"PUT", "{type}/{id}", "update", onInstance, false, (*Server).update},
-	{"PATCH", "{type}/{id}", "patch", onInstance, false, (*Server).patch},
-	{"DELETE", "{type}/{id}", "delete", onInstance, false, (*Server).delete},
-	{"GET", "{type}/{id}/_history/{version}", "vread", onVersion, false, (*Server).vread},
-	{"GET", "{type}/{id}/{within}", "", onInstance, false, (*Server).compartment},
-	{"POST", "{type}/{id}/{within}/_search", "", onInstance, false, (*Server).compartmentByPost},
-	{"GET", "", "search-system", onSystem, false, (*Server).searchSystem},
-	{"POST", "_search", "", onSystem, false, (*Server).searchSystemByPost},
+	{"GET", "metadata", "capabilities", "", onSystem, true, (*Server).metadata},
+	{"GET", "$export-status/{id}", "", "", onSystem, false, (*Server).exportStatus},
+	{"DELETE", "$export-status/{id}", "", "", onSystem, false, (*Server).exportCancel},
+	{"GET", "$export-file/{id}/{version}", "", "", onSystem, false, (*Server).exportedFile},
+	{"POST", "", "transaction", "", onSystem, false, (*Server).bundle},
+	{"POST", "", "batch", "", onSystem, false, (*Server).bundle},
+	{"GET", "_history", "history-system", "history-system", onSystem, false, (*Server).history},
+	{"GET", "{type}/_history", "history-type", "history-type", onType, false, (*Server).history},
+	{"GET", "{type}/{id}/_history", "history-instance", "history-instance", onInstance, false, (*Server).history},
+	{"POST", "Subscription", "create", "create", onType, false, (*Server).subscribe},
+	{"GET", "Subscription", "search-type", "search-type", onType, false, (*Server).searchSubscriptions},
+	{"POST", "Subscription/_search", "", "search-type", onType, false, (*Server).searchSubscriptionsByPost},
+	{"GET", "Subscription/{id}", "read", "read", onInstance, false, (*Server).readSubscription},
+	{"PUT", "Subscription/{id}", "update", "update", onInstance, false, (*Server).putSubscription},
+	{"DELETE", "Subscription/{id}", "delete", "delete", onInstance, false, (*Server).deleteSubscription},
+	{"POST", "{type}", "create", "create", onType, false, (*Server).create},
+	{"GET", "{type}", "search-type", "search-type", onType, false, (*Server).search},
+	{"POST", "{type}/_search", "", "search-type", onType, false, (*Server).searchByPost},
+	{"PUT", "{type}", "", "update", onType, false, (*Server).updateWhere},
+	{"PATCH", "{type}", "", "patch", onType, false, (*Server).patchWhere},
+	{"DELETE", "{type}", "", "delete", onType, false, (*Server).deleteWhere},
+	{"GET", "{type}/{id}", "read", "read", onInstance, false, (*Server).read},
+	{"PUT", "{type}/{id}", "update", "update", onInstance, false, (*Server).update},
+	{"PATCH", "{type}/{id}", "patch", "patch", onInstance, false, (*Server).patch},
+	{"DELETE", "{type}/{id}", "delete", "delete", onInstance, false, (*Server).delete},
+	{"GET", "{type}/{id}/_history/{version}", "vread", "vread", onVersion, false, (*Server).vread},
+	{"GET", "{type}/{id}/{within}", "", "search-type", onInstance, false, (*Server).compartment},
+	{"POST", "{type}/{id}/{within}/_search", "", "search-type", onInstance, false, (*Server).compartmentByPost},
+	{"GET", "", "search-system", "search-system", onSystem, false, (*Server).searchSystem},
+	{"POST", "_search", "", "search-system", onSystem, false, (*Server).searchSystemByPost},
 }
 
 // target is what a request was found to ask for.
@@ -90,7 +93,7 @@ func (s *Server) find(c *rest.Call) (target, error) {
 		}
 		if i.method == c.Method || i.method == http.MethodGet && c.Method == http.MethodHead {
 			fill(c, i.shape, path)
-			return target{i.shape, i.public, i.serve}, nil
+			return target{i.shape, i.public, reaching(i.asks, i.serve)}, nil
 		}
 		allow = append(allow, i.method)
 		if i.method == http.MethodGet {
@@ -194,7 +197,7 @@ func (s *Server) findOperation(c *rest.Call, path []string) (target, error) {
 			if !slices.Contains(o.methods(), c.Method) {
 				return target{}, rest.NotAllowed("this operation cannot be called with that method", o.methods()...)
 			}
-			return target{strings.TrimPrefix(l.shape+"/$"+name, "/"), false, o.serve}, nil
+			return target{strings.TrimPrefix(l.shape+"/$"+name, "/"), false, reaching(o.asks, o.serve)}, nil
 		}
 	}
 	return target{}, fault.New(fault.Unsupported, "not-supported", "there is no such operation here").
@@ -207,4 +210,41 @@ var places = []struct {
 	shape string
 }{
 	{onSystem, ""}, {onType, "{type}"}, {onInstance, "{type}/{id}"}, {onVersion, "{type}/{id}/_history/{version}"},
+}
+
+// reaching is an interaction that is done only for whose scopes let it be done
+// with such records at all. That is settled before anything is looked up: the
+// answer to who may not know says nothing of what there is.
+func reaching(asks string, do serve) serve {
+	if asks == "" {
+		return do
+	}
+	return func(s *Server, ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+		if err := s.Records.Reach(ctx, c.Actor, wanted(asks, c)); err != nil {
+			return nil, err
+		}
+		return do(s, ctx, c)
+	}
+}
+
+// wanted is what a call asks for, as far as its URL says it.
+func wanted(asks string, c *rest.Call) record.Wanted {
+	w := record.Wanted{Interaction: asks, Type: c.Type, ID: c.ID, Asked: strings.TrimSuffix(c.Path, "/")}
+	own, _, _ := strings.Cut(c.Path, "/")
+	patient := strings.TrimPrefix(c.Query.Get("patient"), "Patient/")
+	switch {
+	case c.Type == "Patient" && c.ID != "":
+		w.Subject = c.ID
+	case resource.ValidID(patient):
+		w.Subject = patient
+	}
+	switch {
+	case c.Within != "":
+		w.Type, w.ID = strings.Trim(c.Within, "*"), ""
+	case c.Type == "" && ownRoute(own, own):
+		w.Type = own
+	case asks == "everything" || asks == "gather" || asks == "export":
+		w.Type, w.ID = "", ""
+	}
+	return w
 }

@@ -163,6 +163,10 @@ func (d *Desk) actor(j *job) (identity.Actor, error) {
 // may decides who may export at all. What is in the export, the gate decides
 // for each patient.
 func (d *Desk) may(actor identity.Actor, r *Request) error {
+	if actor.Delegated() {
+		return fault.New(fault.Refused, "policy.app", "an app that acts for a person cannot leave an export behind").
+			WithHint("ask for Patient/ID/$everything")
+	}
 	switch actor.Kind() {
 	case identity.Staff, identity.System:
 		if actor.May(identity.RightRecords) {

@@ -41,11 +41,11 @@ func (d *Desk) whose(ctx context.Context, actor identity.Actor, r *Request) erro
 // members reads who is in the group, which is a read like any other.
 func (d *Desk) members(ctx context.Context, actor identity.Actor, group string) ([]string, error) {
 	var row *store.Version
-	ask := gate.Ask{Interaction: "export", Action: consent.Access, Query: "Group/" + group}
+	ask := gate.Ask{Interaction: "export", Action: consent.Access, Type: "Group", Query: "Group/" + group}
 	pass, err := d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
 		err = d.store.View(ctx, func(v *store.View) error {
 			h, err := v.Current("Group", group)
-			if err != nil || h.Deleted || !allow(v, h.Subject, h.Facets) {
+			if err != nil || h.Deleted || !allow(v, gate.Found(&h)) {
 				return err
 			}
 			if row, err = v.Version(h.Type, h.ID, h.Version); err != nil {

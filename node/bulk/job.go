@@ -36,7 +36,8 @@ type job struct {
 	Fault   *failure `json:"fault,omitempty"`
 }
 
-// owner is who started a job, and may follow it.
+// owner is who started a job, and may follow it: with the same scopes, since what
+// is in the files was chosen by them.
 type owner struct {
 	Kind         identity.Kind `json:"kind"`
 	Organisation string        `json:"organisation"`
@@ -44,10 +45,15 @@ type owner struct {
 	Person       string        `json:"person"`
 	Patient      string        `json:"patient"`
 	Purpose      string        `json:"purpose"`
+	Scopes       string        `json:"scopes"`
 }
 
 func ownerOf(a identity.Actor) owner {
-	return owner{a.Kind(), a.Organisation(), a.Client(), a.Person(), a.Patient(), a.Purpose()}
+	o := owner{a.Kind(), a.Organisation(), a.Client(), a.Person(), a.Patient(), a.Purpose(), ""}
+	if s := a.Scopes(); s != nil {
+		o.Scopes = s.Normal()
+	}
+	return o
 }
 
 // place is how far a job is: the patients up to a place in the store, or in the

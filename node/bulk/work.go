@@ -268,7 +268,7 @@ func (r *run) page(ctx context.Context, id string, after int64, allow gate.Allow
 				next = 0
 				break
 			}
-			if h.Updated < q.Since || !allow(v, h.Subject, h.Facets) {
+			if h.Updated < q.Since || !allow(v, gate.Found(&h)) {
 				continue
 			}
 			if in, err := r.selected(&h); err != nil {

@@ -100,7 +100,7 @@ func (d *Desk) Gather(ctx context.Context, actor identity.Actor, subject, typ st
 			WithHint("types are spelled as in http://hl7.org/fhir/R4/resourcelist.html, for example _type=Observation")
 	}
 	asked := typ + "?" + params.Encode()
-	ask := gate.Ask{Interaction: "gather", Action: consent.Access, Subject: subject, Query: asked}
+	ask := gate.Ask{Interaction: "gather", Action: consent.Access, Type: typ, Subject: subject, Query: asked, Elsewhere: true}
 	pass, err := d.gate.Open(ctx, actor, ask, func(context.Context, gate.Allow) ([]gate.Record, error) { return nil, nil })
 	if err != nil {
 		return Gathered{}, err

@@ -57,6 +57,7 @@ type Error struct {
 	Text       string // one sentence, fit for a patient
 	Hint       string // what to do about it; may be empty
 	Expression string // the element of a resource that is meant, as a FHIRPath; may be empty
+	Scope      string // the OAuth scope that the asker lacks; may be empty
 	Rule       string // the rule of a resource's definition that was broken: "min", "dom-3"; may be empty
 	Cause      error  // for the log; may be nil
 }
@@ -98,6 +99,13 @@ func (e *Error) Is(target error) bool {
 func (e *Error) WithHint(hint string) *Error {
 	c := *e
 	c.Hint = hint
+	return &c
+}
+
+// WithScope returns a copy of e that says which scope the asker lacks.
+func (e *Error) WithScope(scope string) *Error {
+	c := *e
+	c.Scope, c.Hint = scope, "sign in again and ask for the scope "+scope
 	return &c
 }
 

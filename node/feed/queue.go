@@ -179,8 +179,8 @@ func (d *Desk) open(ctx context.Context, r *store.Refused) ([]byte, error) {
 // and its entry is durable first. It is for who may read records; who operates
 // the node sees the list only.
 func (d *Desk) Show(ctx context.Context, actor identity.Actor, id string) ([]byte, error) {
-	ask := gate.Ask{Interaction: "feed-show", Action: consent.Access, Query: "refused message " + id}
-	if _, err := d.gate.Write(ctx, actor, ask); err != nil {
+	ask := gate.Ask{Interaction: "feed-show", Action: consent.Access, Type: "Binary", Query: "refused message " + id}
+	if err := d.gate.MayWrite(ctx, actor, ask); err != nil {
 		return nil, err
 	}
 	r, err := d.find(ctx, id)
@@ -190,7 +190,7 @@ func (d *Desk) Show(ctx context.Context, actor identity.Actor, id string) ([]byt
 	ask.Subject = r.Subject
 	allowed := false
 	_, err = d.gate.Open(ctx, actor, ask, func(_ context.Context, allow gate.Allow) ([]gate.Record, error) {
-		allowed = allow(nil, r.Subject, search.Facets{Type: "Binary"})
+		allowed = allow(nil, gate.Older(r.Subject, search.Facets{Type: "Binary"}))
 		return nil, nil
 	})
 	if err != nil {

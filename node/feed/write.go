@@ -136,7 +136,7 @@ func patient(v *store.View, ids []mapping.Identifier, at er7.Position) (string, 
 	if err != nil {
 		return "", refuse(at, er7.DataType, "the patient's identifier cannot be looked up")
 	}
-	page, err := v.Search(q, func(string, search.Facets) bool { return true })
+	page, err := v.Search(q, nil)
 	if err != nil {
 		return "", err
 	}

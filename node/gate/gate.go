@@ -36,8 +36,10 @@ type Chain interface {
 type Ask struct {
 	Interaction string         // FHIR interaction: read, vread, search-type, history-instance...
 	Action      consent.Action // in the terms of a consent
+	Type        string         // of the records that are asked for, "" if it may be any
 	Subject     string         // local id of the patient that the request names, "" if it names none
 	Query       string         // what was asked, for the patient's log: "Observation?category=laboratory"
+	Elsewhere   bool           // what is answered comes from other hospitals too, where Allow is not asked
 }
 
 // Record is one record version that matches a request. Its facets are those
@@ -49,10 +51,31 @@ type Record struct {
 	Commitment [32]byte
 }
 
-// Allow tells whether a record about the subject with these facets may be
-// shown. A Find calls it on every candidate before it counts or pages, with
-// the view that it has open.
-type Allow func(v *store.View, subject string, f search.Facets) bool
+// Candidate is a version of a record that might be shown, as far as it can be
+// judged without opening it. Found and Older make one.
+type Candidate struct {
+	subject string
+	facets  search.Facets
+	load    func() (*search.Index, error) // what it can be found by; nil: that is not kept
+}
+
+// Found is the current version of a record.
+func Found(h *store.Hit) Candidate {
+	c := Candidate{subject: h.Subject, facets: h.Facets}
+	if !h.Deleted {
+		c.load = h.Load
+	}
+	return c
+}
+
+// Older is any version of a record about a subject: of it no more than its
+// facets is known.
+func Older(subject string, f search.Facets) Candidate { return Candidate{subject: subject, facets: f} }
+
+// Allow tells whether a version of a record may be shown. A Find calls it on
+// every candidate before it counts or pages, with the view that it has open.
+// Whoever shows a version that is not current asks for the current one too.
+type Allow func(v *store.View, c Candidate) bool
 
 // Find looks up what matches the request, without opening anything. It is called
 // again when the patient's consents changed meanwhile, so what it leaves in
@@ -128,6 +151,9 @@ func (g *Gate) open(ctx context.Context, actor identity.Actor, ask Ask, find Fin
 	if err != nil {
 		return Pass{}, err
 	}
+	if missing := v.lacking(need(ask.Interaction)); missing != nil {
+		named = missing
+	}
 	if named != nil && !named.Allowed {
 		return Pass{}, g.refuse(ctx, actor, ask, *named, v)
 	}
@@ -141,25 +167,12 @@ func (g *Gate) open(ctx context.Context, actor identity.Actor, ask Ask, find Fin
 	return g.admit(ctx, v, found)
 }
 
-// Write decides on a write. Its entry is appended by the desk in the same
-// transaction as the write itself.
-func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask) (Permit, error) {
-	own := actor.Organisation() == g.home && actor.Kind() != identity.Patient
-	if own && actor.May(identity.RightRecords) {
-		return Permit{subject: ask.Subject, valid: true}, nil
-	}
-	return Permit{}, g.refuse(ctx, actor, ask, consent.Decision{
-		Outcome: consent.NotPermitted, Rule: "policy.write",
-		Explanation: "Only software that this hospital registered with the right `records` may write records here.",
-	}, nil)
-}
-
 // admit judges what was found once more, logs the access, one entry a patient,
 // and makes the Pass.
 func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, error) {
 	p := Pass{opens: make([]Ref, 0, len(found))}
 	for _, r := range found {
-		if !v.allow(nil, r.Subject, r.Facets) {
+		if !v.again(r) {
 			return Pass{}, cmp.Or(v.err, error(fault.New(fault.Broken, "gate-mismatch", "what was found is not what may be shown, so nothing is shown")))
 		}
 		p.opens = append(p.opens, r.Ref)
@@ -215,7 +228,11 @@ func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d cons
 	if text == "" {
 		text = "This is not allowed."
 	}
-	return fault.New(fault.Refused, d.Rule, text)
+	f := fault.New(fault.Refused, d.Rule, text)
+	if d.Rule == RuleScope {
+		f = f.WithScope(missing(actor, ask))
+	}
+	return f
 }
 
 // write appends entries of an access. It does not when consents changed since

@@ -30,12 +30,16 @@ func (p Pass) Refs() []Ref { return slices.Clone(p.opens) }
 // patient whose records it touched.
 func (p Pass) Receipts() []evidence.Receipt { return slices.Clone(p.receipts) }
 
-// Permit lets records of one subject be written. It opens nothing: the entry
-// of a write is made durable together with what it writes.
+// Permit lets one version of a record about one subject be written. It opens
+// nothing: the entry of a write is made durable together with what it writes.
 type Permit struct {
 	subject string
+	ref     Ref
 	valid   bool
 }
 
-// Covers tells whether the permit is for writing records about the subject.
-func (p Permit) Covers(subject string) bool { return p.valid && p.subject == subject }
+// Covers tells whether the permit is for writing this version about the
+// subject.
+func (p Permit) Covers(subject string, ref Ref) bool {
+	return p.valid && p.subject == subject && p.ref == ref
+}

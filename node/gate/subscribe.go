@@ -36,6 +36,9 @@ func (g *Gate) subscribe(ctx context.Context, actor identity.Actor, ask Ask) err
 		}
 		d = &unnamed
 	}
+	if missing := v.lacking(need("notify")); missing != nil {
+		d = missing
+	}
 	if !d.Allowed {
 		return g.refuse(ctx, actor, ask, *d, v)
 	}

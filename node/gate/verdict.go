@@ -19,14 +19,15 @@ type verdicts struct {
 	actor     identity.Actor
 	ask       Ask
 	bySubject map[string]consent.Decision
-	consulted bool   // slips were looked at
-	epoch     uint64 // as of which all of them were
-	torn      bool   // not all were of one epoch
+	consulted bool            // slips were looked at
+	epoch     uint64          // as of which all of them were
+	torn      bool            // not all were of one epoch
+	scoped    map[string]bool // by type and id: what scopes let through by more than facets
 	err       error
 }
 
 func (g *Gate) verdicts(ctx context.Context, actor identity.Actor, ask Ask) *verdicts {
-	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision)}
+	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision), scoped: make(map[string]bool)}
 }
 
 // saw notes as of which epoch a patient's slips were looked at.
@@ -57,13 +58,24 @@ func (v *verdicts) named() (*consent.Decision, error) {
 }
 
 // allow is the Allow of this request.
-func (v *verdicts) allow(view *store.View, subject string, f search.Facets) bool {
-	d, err := v.decision(view, subject)
+func (v *verdicts) allow(view *store.View, c Candidate) bool {
+	d, err := v.decision(view, c.subject)
 	if err != nil {
 		v.err = err
 		return false
 	}
-	return d.Allowed && d.Filter.Match(Item(f))
+	return d.Allowed && d.Filter.Match(Item(c.facets)) && v.inScope(c)
+}
+
+// again judges once more what was found: by its facets, and by what allow said
+// of the record where scopes ask for more than those.
+func (v *verdicts) again(r Record) bool {
+	d, err := v.decision(nil, r.Subject)
+	if err != nil {
+		v.err = err
+		return false
+	}
+	return d.Allowed && d.Filter.Match(Item(r.Facets)) && (v.inScope(Older(r.Subject, r.Facets)) || v.scoped[r.Ref.Type+"/"+r.Ref.ID])
 }
 
 // decision decides about one patient, once. view is an open one to look her
@@ -91,6 +103,9 @@ func (v *verdicts) kind() string {
 func (v *verdicts) decide(view *store.View, subject string) (consent.Decision, error) {
 	g := v.gate
 	if d, done := standing(g.home, v.actor, subject); done {
+		return d, nil
+	}
+	if d, done := outside(v.actor, subject); done {
 		return d, nil
 	}
 	grants, err := v.grants(view, subject)

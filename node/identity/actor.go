@@ -13,6 +13,7 @@ package identity
 
 import (
 	"cairn/consent"
+	"cairn/fhir/scope"
 )
 
 // Kind tells actors apart by what vouches for them.
@@ -53,6 +54,9 @@ type Actor struct {
 	assurance                Assurance
 	key                      string
 	parties                  []string
+	scopes                   *scope.Set
+	context                  string
+	delegated                bool
 }
 
 // Kind returns what kind of actor this is; "" for nobody.
@@ -86,6 +90,18 @@ func (a Actor) Client() string { return a.client }
 // Key returns the thumbprint of the key that the actor's token is bound to
 // (cnf.jkt, RFC 9449 6.1), or "" for a bearer token.
 func (a Actor) Key() string { return a.key }
+
+// Scopes returns the SMART scopes that limit what the actor may do, nil for one
+// whom none limit.
+func (a Actor) Scopes() *scope.Set { return a.scopes }
+
+// InContext returns the local id of the patient in the launch context, whom
+// scopes that begin with patient/ are of, or "".
+func (a Actor) InContext() string { return a.context }
+
+// Delegated tells whether software acts for a person who allowed it to: an app,
+// which is kept to the FHIR interface and its scopes.
+func (a Actor) Delegated() bool { return a.delegated }
 
 // May tells whether the actor's client was registered with the right.
 func (a Actor) May(r Right) bool {

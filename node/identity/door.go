@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"cairn/fhir/scope"
 	"cairn/node/fault"
 	"cairn/node/identity/dpop"
 	"cairn/node/store"
@@ -101,7 +102,11 @@ func until(ctx context.Context, t time.Time) error {
 // 5). Another member must have one. It fails with Unauthenticated. An assertion
 // from a clock that is ahead is answered when its time has come, at most skew
 // later.
-func (d *Door) SignIn(ctx context.Context, assertion string, p *Possession) (Token, error) {
+//
+// The token is held to the scopes that are asked for, as far as software may
+// have them; nil asks for all that it may. It fails with Invalid and CodeScope
+// when nothing is left of what was asked for.
+func (d *Door) SignIn(ctx context.Context, assertion string, p *Possession, asked *scope.Set) (Token, error) {
 	actor, err := d.signIn(ctx, assertion, time.Now())
 	if err != nil {
 		return Token{}, err
@@ -109,15 +114,48 @@ func (d *Door) SignIn(ctx context.Context, assertion string, p *Possession) (Tok
 	if actor.kind == Peer && p == nil {
 		return Token{}, unproved(&dpop.Refusal{Cause: dpop.ErrCount})
 	}
+	if err := actor.narrow(asked); err != nil {
+		return Token{}, err
+	}
 	if actor.key, err = p.Use(ctx, ""); err != nil {
 		return Token{}, err
 	}
 	return d.sessions.issue(actor, time.Now())
 }
 
+// CodeScope is the code of the fault of a sign-in for scopes that cannot be had.
+const CodeScope = "scope"
+
+// narrow holds software to the scopes that it asked for.
+func (a *Actor) narrow(asked *scope.Set) error {
+	if asked == nil {
+		return nil
+	}
+	granted := scope.Intersect(*asked, scope.Everything()).Only(scope.System)
+	if len(granted.Scopes()) == 0 {
+		return fault.New(fault.Invalid, CodeScope, "none of the scopes that were asked for can be given to software that signs in for itself").
+			WithHint("ask for system/Type.cruds, such as system/Observation.rs")
+	}
+	if granted.Normal() != scope.Everything().Normal() {
+		a.scopes = &granted
+	}
+	return nil
+}
+
 // Actor returns who sends the request, by its bearer token (RFC 6750 2.1) or by
-// a token bound to a key, with a fresh proof (RFC 9449 7).
+// a token bound to a key, with a fresh proof (RFC 9449 7). It fails with Refused
+// for a token that is held to scopes: those are for Caller.
 func (d *Door) Actor(r *http.Request) (Actor, error) {
+	a, err := d.Caller(r)
+	if err == nil && a.scopes != nil {
+		return Actor{}, fault.New(fault.Refused, "policy.scopes", "this access token was given for the FHIR interface, with scopes, and serves for nothing else")
+	}
+	return a, err
+}
+
+// Caller is Actor for the FHIR interface, where scopes count: every interaction
+// there passes the gate.
+func (d *Door) Caller(r *http.Request) (Actor, error) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "bearer" && scheme != "dpop" || token == "" {

@@ -26,12 +26,14 @@ type kept struct {
 	Proved  int64    `json:"proved"` // Unix milliseconds, 0 if nothing was
 	Method  string   `json:"method"`
 	Parties []string `json:"parties"`
+
+	limits
 }
 
 func keep(a Actor) kept {
 	k := kept{Peer: a.kind == Peer, Organisation: a.organisation, Client: a.client,
 		Person: a.person, Name: a.name, Role: a.role, Unit: a.unit, Purpose: a.purpose,
-		Level: a.assurance.Level, Method: a.assurance.Method, Parties: a.parties}
+		Level: a.assurance.Level, Method: a.assurance.Method, Parties: a.parties, limits: limitsOf(a)}
 	if !a.assurance.At.IsZero() {
 		k.Proved = a.assurance.At.UnixMilli()
 	}
@@ -45,7 +47,7 @@ func (k kept) actor() Actor {
 	if k.Proved != 0 {
 		a.assurance.At = time.UnixMilli(k.Proved)
 	}
-	return a
+	return k.hold(a)
 }
 
 // Keep seals who an actor is, so that something can be done later on behalf of
@@ -53,7 +55,7 @@ func (k kept) actor() Actor {
 // it was kept for. It fails with Refused for an actor without software behind
 // it: a patient's session ends with the session.
 func (d *Door) Keep(a Actor, thing string) ([]byte, error) {
-	if a.kind != Staff && a.kind != System && a.kind != Peer {
+	if a.kind != Staff && a.kind != System && a.kind != Peer || a.delegated {
 		return nil, fault.New(fault.Refused, "policy.standing", "only software that vouches for whom it acts can leave something to be done later")
 	}
 	plain, err := json.Marshal(keep(a))

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"cairn/fhir/scope"
 	"cairn/ledger/member"
 	"cairn/node/fault"
 	"cairn/node/keys"
@@ -86,6 +87,22 @@ func TestStanding(t *testing.T) {
 	doctor := Actor{kind: Staff, organisation: "north", client: "ehr", person: "north/p-1", name: "Dr. Test", role: "physician", unit: "ward", purpose: "TREAT", rights: ehr.Rights}
 	program := Actor{kind: System, organisation: "north", client: "ehr", name: "EHR", purpose: "TREAT", rights: ehr.Rights}
 	other := Actor{kind: Peer, organisation: "south", client: "south", person: "south/p-2", name: "Dr. South", role: "physician", purpose: "TREAT"}
+	few, err := scope.Parse("system/Observation.rs?code=a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := program
+	held.scopes = &few
+	if body, err := d.Keep(held, "x"); err != nil {
+		t.Fatal(err)
+	} else if back, err := d.Standing(body, "x"); err != nil || !same(back, held) {
+		t.Errorf("what is held to scopes comes back as %+v: %v", back, err)
+	}
+	app := doctor
+	app.scopes, app.context, app.delegated = &few, "7", true
+	if _, err := d.Keep(app, "x"); !fault.Is(err, fault.Refused) {
+		t.Errorf("an app was kept: %v", err)
+	}
 	sealed := make(map[Kind][]byte)
 	for _, a := range []Actor{doctor, program, other} {
 		body, err := d.Keep(a, "subscription 1")
@@ -178,6 +195,28 @@ func same(a, b Actor) bool {
 	for _, r := range a.rights {
 		rights = rights && b.May(r)
 	}
-	return rights && a.Kind() == b.Kind() && a.Organisation() == b.Organisation() && a.Client() == b.Client() && a.Person() == b.Person() &&
+	scopes := (a.scopes == nil) == (b.scopes == nil) && (a.scopes == nil || a.scopes.String() == b.scopes.String())
+	return rights && scopes && a.InContext() == b.InContext() && a.Delegated() == b.Delegated() && a.Kind() == b.Kind() && a.Organisation() == b.Organisation() && a.Client() == b.Client() && a.Person() == b.Person() &&
 		a.Name() == b.Name() && a.Role() == b.Role() && a.Unit() == b.Unit() && a.Purpose() == b.Purpose() && a.Patient() == b.Patient()
+}
+
+// TestTokensKeepLimits: what an actor is held to is in the tokens of several
+// processes too.
+func TestTokensKeepLimits(t *testing.T) {
+	d := doors(t)(book{"north": {ID: "north", Active: true}}, Client{ID: "ehr", Name: "EHR", Rights: []Right{RightRecords}})
+	few, err := scope.Parse("patient/Observation.rs?code=a launch/patient")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := Actor{kind: Staff, organisation: "north", client: "ehr", person: "north/p-1", name: "Dr. Test", role: "physician", purpose: "TREAT",
+		rights: []Right{RightRecords}, scopes: &few, context: "7", delegated: true}
+	for _, all := range []tokens{sealedTokens{d}, &sessions{}} {
+		token, err := all.issue(a, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := all.find(token.Access, time.Now()); err != nil || !same(back, a) {
+			t.Errorf("%T: comes back as %+v: %v", all, back, err)
+		}
+	}
 }

@@ -244,9 +244,18 @@ func (c *Client) signIn(ctx context.Context, to member.Member, who Person) (Toke
 // SignIn exchanges a client assertion at a node's token endpoint (RFC 7523
 // 2.2), for a token that is bound to a key; nil asks for a bearer token.
 func SignIn(ctx context.Context, client *http.Client, root, assertion string, key *dpop.Key) (Token, error) {
+	return SignInFor(ctx, client, root, assertion, "", key)
+}
+
+// SignInFor is SignIn for some scopes only, with spaces between them; "" asks
+// for all that the software may have.
+func SignInFor(ctx context.Context, client *http.Client, root, assertion, scopes string, key *dpop.Key) (Token, error) {
 	form := url.Values{
 		"grant_type": {"client_credentials"}, "client_assertion": {assertion},
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+	}
+	if scopes != "" {
+		form.Set("scope", scopes)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, root+"/auth/token", strings.NewReader(form.Encode()))
 	if err != nil {

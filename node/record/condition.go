@@ -83,15 +83,15 @@ func severalMatch() error {
 func (d *Desk) meetUpTo(ctx context.Context, actor identity.Actor, c Condition, limit int) (met, error) {
 	c.query.Count = limit + 1
 	m := met{condition: c, hidden: make(map[string]bool)}
-	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: c.query.Subject, Query: c.asked}
+	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Type: c.query.Type, Subject: c.query.Subject, Query: c.asked}
 	var err error
 	m.pass, err = d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
 		clear(m.hidden)
 		err = d.store.View(ctx, func(v *store.View) error {
-			page, err := v.Search(c.query, func(subject string, f search.Facets) bool {
-				shown := allow(v, subject, f)
+			page, err := v.Search(c.query, func(h *store.Hit) bool {
+				shown := allow(v, gate.Found(h))
 				if !shown {
-					m.hidden[f.Type+"/"+f.ID] = true
+					m.hidden[h.Type+"/"+h.ID] = true
 				}
 				return shown
 			})
@@ -137,7 +137,7 @@ func (m met) holds() []hold {
 // still fails when the condition does not mean any more what it meant: somebody
 // else was faster. What consent hid then makes no difference here either.
 func (m met) still(tx *store.Tx) error {
-	page, err := tx.Search(m.condition.query, func(_ string, f search.Facets) bool { return !m.hidden[f.Type+"/"+f.ID] })
+	page, err := tx.Search(m.condition.query, func(h *store.Hit) bool { return !m.hidden[h.Type+"/"+h.ID] })
 	if err != nil {
 		return err
 	}

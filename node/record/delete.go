@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cairn/node/fault"
+	"cairn/node/gate"
 	"cairn/node/identity"
 	"cairn/proof"
 )
@@ -82,5 +83,9 @@ func (d *Desk) nextDeleted(ctx context.Context, actor identity.Actor, typ, id st
 	w := &draft{subject: head.Subject, expect: head.Version, version: Version{
 		Type: typ, ID: id, Version: head.Version + 1, Updated: time.Now().UnixMilli(), Deleted: true,
 	}}
-	return w, d.seal(ctx, actor, w, proof.KindRecordDeleted, "delete")
+	err = d.seal(ctx, actor, w, proof.KindRecordDeleted, "delete")
+	if f := fault.As(err); f != nil && f.Code == gate.RuleRecord {
+		return nil, nil // for this actor it is not there
+	}
+	return w, err
 }

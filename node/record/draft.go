@@ -149,7 +149,12 @@ func (d *Desk) acquainted(ctx context.Context, out *draft, with *among) error {
 // seal asks the gate, encrypts the bytes and drafts the event.
 func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind, action string) error {
 	v := out.version
-	permit, err := d.gate.Write(ctx, actor, gate.Ask{Interaction: action, Action: consent.Correct, Subject: out.subject, Query: v.Type})
+	change := gate.Change{Ref: v.Ref(), After: &out.index}
+	if v.Deleted {
+		change.After = nil
+	}
+	ask := gate.Ask{Interaction: action, Action: consent.Correct, Type: v.Type, Subject: out.subject, Query: v.Type}
+	permit, err := d.gate.Write(ctx, actor, ask, change)
 	if err != nil {
 		return err
 	}
@@ -308,8 +313,7 @@ const codeRaced = "raced"
 
 // mayWrite asks the gate before anything about what is there is looked at.
 func (d *Desk) mayWrite(ctx context.Context, actor identity.Actor, action, typ string) error {
-	_, err := d.gate.Write(ctx, actor, gate.Ask{Interaction: action, Action: consent.Correct, Query: typ})
-	return err
+	return d.gate.MayWrite(ctx, actor, gate.Ask{Interaction: action, Action: consent.Correct, Type: typ, Query: typ})
 }
 
 // next prepares the version after the current one.

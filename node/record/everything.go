@@ -47,7 +47,7 @@ func (d *Desk) Everything(ctx context.Context, actor identity.Actor, id string, 
 	f.includes = func(subject string, x search.Facets) bool { return subject == "" && f.also(subject, x) }
 	known := false
 	f.look = func(v *store.View, allow gate.Allow) error {
-		her, err := currentOf(v, []name{{"Patient", id}}, func(h *store.Hit) bool { return allow(v, h.Subject, h.Facets) })
+		her, err := currentOf(v, []name{{"Patient", id}}, func(h *store.Hit) bool { return allow(v, gate.Found(h)) })
 		known = len(her) > 0
 		return err
 	}
@@ -92,7 +92,7 @@ func (f *finding) refer(ctx context.Context, actor identity.Actor, ask gate.Ask,
 	find := func(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
 		more.rows, more.found = nil, nil
 		err := f.desk.store.View(ctx, func(v *store.View) error {
-			hits, err := currentOf(v, there, func(h *store.Hit) bool { return f.includes(h.Subject, h.Facets) && allow(v, h.Subject, h.Facets) })
+			hits, err := currentOf(v, there, func(h *store.Hit) bool { return f.includes(h.Subject, h.Facets) && allow(v, gate.Found(h)) })
 			if err != nil {
 				return err
 			}

@@ -41,7 +41,10 @@ func (d *Desk) History(ctx context.Context, actor identity.Actor, past Past) (Pa
 	if past.At != nil {
 		h.past.Until = past.At.Hi
 	}
-	ask := gate.Ask{Interaction: interactionOf(past), Action: consent.Access, Query: past.Asked}
+	ask := gate.Ask{Interaction: interactionOf(past), Action: consent.Access, Type: past.Type, Query: past.Asked}
+	if err := d.gate.Reach(ctx, actor, ask, past.ID); err != nil {
+		return Page{}, err
+	}
 	if past.ID != "" {
 		head, err := d.head(ctx, past.Type, past.ID)
 		if err != nil {
@@ -144,7 +147,7 @@ func (h *history) meets(v *store.View, allow gate.Allow) error {
 		return nil
 	}
 	head, err := v.Current(h.past.Type, h.past.ID)
-	h.known = err == nil && (!head.Deleted || h.actor.Kind() != identity.Peer) && allow(v, head.Subject, head.Facets)
+	h.known = err == nil && (!head.Deleted || h.actor.Kind() != identity.Peer) && allow(v, gate.Found(&head))
 	return err
 }
 
@@ -173,7 +176,10 @@ func (h *history) shows(v *store.View, allow gate.Allow, head store.Hit, row *st
 	if head.Deleted && h.actor.Kind() == identity.Peer {
 		return false
 	}
-	return allow(v, head.Subject, head.Facets) && allow(v, row.Subject, own)
+	if !allow(v, gate.Found(&head)) {
+		return false
+	}
+	return row.Version == head.Version && !row.Deleted || allow(v, gate.Older(row.Subject, own))
 }
 
 // within tells whether a version was current at some time that is asked for.

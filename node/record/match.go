@@ -40,7 +40,7 @@ func (d *Desk) Match(ctx context.Context, actor identity.Actor, asked *resource.
 		return nil, nil, err
 	}
 	var rows []*store.Version
-	ask := gate.Ask{Interaction: "match", Action: consent.Access, Query: "Patient/$match"}
+	ask := gate.Ask{Interaction: "match", Action: consent.Access, Type: "Patient", Query: "Patient/$match"}
 	pass, err := d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
 		rows, found, err = d.candidates(ctx, queries, allow)
 		return found, err
@@ -119,7 +119,7 @@ func (d *Desk) candidates(ctx context.Context, queries []search.Query, allow gat
 	seen := make(map[string]bool)
 	err = d.store.View(ctx, func(v *store.View) error {
 		for _, q := range queries {
-			page, err := v.Search(q, func(subject string, f search.Facets) bool { return allow(v, subject, f) })
+			page, err := v.Search(q, func(h *store.Hit) bool { return allow(v, gate.Found(h)) })
 			if err != nil {
 				return err
 			}

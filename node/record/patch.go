@@ -79,6 +79,9 @@ func (d *Desk) patch(ctx context.Context, actor identity.Actor, typ string, chan
 
 // current is a met that stands for one record by its id.
 func (d *Desk) current(ctx context.Context, actor identity.Actor, typ, id string) (met, error) {
+	if err := d.Reach(ctx, actor, Wanted{Interaction: "read", Type: typ, ID: id, Asked: typ + "/" + id}); err != nil {
+		return met{}, err
+	}
 	head, row, err := d.find(ctx, typ, id, 0)
 	if err != nil {
 		return met{}, err

@@ -44,6 +44,9 @@ func (d *Desk) Evidence(ctx context.Context, actor identity.Actor, typ, id strin
 
 // one reads one version; 0 means the current one.
 func (d *Desk) one(ctx context.Context, actor identity.Actor, interaction, typ, id string, version uint64) (Evidence, error) {
+	if err := d.Reach(ctx, actor, Wanted{Interaction: interaction, Type: typ, ID: id, Asked: typ + "/" + id}); err != nil {
+		return Evidence{}, err
+	}
 	head, row, err := d.find(ctx, typ, id, version)
 	if err != nil {
 		return Evidence{}, err
@@ -62,13 +65,14 @@ func (d *Desk) one(ctx context.Context, actor identity.Actor, interaction, typ, 
 // open asks the gate for one version that was found, and refuses one that says
 // that the record was deleted.
 func (d *Desk) open(ctx context.Context, actor identity.Actor, interaction string, head store.Hit, row *store.Version) (gate.Pass, error) {
-	ask := gate.Ask{Interaction: interaction, Action: consent.Access, Subject: head.Subject, Query: fmt.Sprintf("%s/%s/_history/%d", row.Type, row.ID, row.Version)}
+	ask := gate.Ask{Interaction: interaction, Action: consent.Access, Type: row.Type, Subject: head.Subject, Query: fmt.Sprintf("%s/%s/_history/%d", row.Type, row.ID, row.Version)}
 	shown := false
 	pass, err := d.gate.Open(ctx, actor, ask, func(_ context.Context, allow gate.Allow) ([]gate.Record, error) {
 		shown = false
 		// An older version must be allowed by what it says itself and by what
 		// the record says today: a later closure reaches it too.
-		if !allow(nil, head.Subject, head.Facets) || !row.Deleted && !allow(nil, row.Subject, row.Facets) {
+		current := row.Version == head.Version || row.Deleted
+		if !allow(nil, gate.Found(&head)) || !current && !allow(nil, gate.Older(row.Subject, row.Facets)) {
 			return nil, nil
 		}
 		if head.Deleted && actor.Kind() == identity.Peer {
@@ -150,6 +154,9 @@ func versionOf(row *store.Version, raw []byte, receipt evidence.Receipt) Version
 // record that they may not see exists: the answer is that of a record that is
 // not there.
 func unseen(actor identity.Actor, err error) error {
+	if f := fault.As(err); f != nil && f.Code == gate.RuleContext {
+		return missing()
+	}
 	if (actor.Kind() == identity.Peer || actor.Kind() == identity.Patient) && fault.Is(err, fault.Refused) {
 		return missing()
 	}

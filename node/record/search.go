@@ -101,9 +101,9 @@ type finding struct {
 // may ask at all.
 func (f *finding) ask(actor identity.Actor, asked string) (gate.Ask, error) {
 	q := &f.queries[0]
-	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Subject: q.Subject, Query: asked}
+	ask := gate.Ask{Interaction: "search-type", Action: consent.Access, Type: q.Type, Subject: q.Subject, Query: asked}
 	if len(f.queries) > 1 {
-		ask.Interaction = "search-system"
+		ask.Interaction, ask.Type = "search-system", ""
 	}
 	if q.Type == "Patient" && q.Subject == "" && len(q.IDs) == 1 && len(f.queries) == 1 {
 		ask.Subject = q.IDs[0] // a search for one patient by id names her
@@ -133,8 +133,8 @@ func (f *finding) ask(actor identity.Actor, asked string) (gate.Ask, error) {
 func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
 	f.rows, f.found = nil, nil
 	err := f.desk.store.View(ctx, func(v *store.View) error {
-		may := func(subject string, x search.Facets) bool {
-			return (f.also == nil || f.also(subject, x)) && allow(v, subject, x)
+		may := func(h *store.Hit) bool {
+			return (f.also == nil || f.also(h.Subject, h.Facets)) && allow(v, gate.Found(h))
 		}
 		if f.look != nil {
 			if err := f.look(v, allow); err != nil {
@@ -152,8 +152,8 @@ func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, er
 			return err
 		}
 		f.matches = len(f.rows)
-		included, err := v.Includes(f.queries[0], hits.Hits, func(subject string, x search.Facets) bool {
-			return (f.includes == nil || f.includes(subject, x)) && may(subject, x)
+		included, err := v.Includes(f.queries[0], hits.Hits, func(h *store.Hit) bool {
+			return (f.includes == nil || f.includes(h.Subject, h.Facets)) && may(h)
 		})
 		if err != nil {
 			return err

@@ -273,7 +273,7 @@ func visible(v *store.View, actor identity.Actor, allow gate.Allow, c change) (*
 		return nil, none, err
 	}
 	hidden := !agree(head, row) || head.Deleted && !row.Deleted && actor.Kind() == identity.Peer ||
-		!allow(v, head.Subject, head.Facets) || !allow(v, said.Subject, said.Facets)
+		!allow(v, gate.Found(&head)) || said.Version != head.Version && !allow(v, gate.Older(said.Subject, said.Facets))
 	if hidden {
 		return nil, none, nil
 	}

@@ -114,7 +114,7 @@ func (h *hospital) as(client string, key *ecdsa.PrivateKey, purpose string) iden
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	token, err := h.Door.SignIn(context.Background(), assertion, nil)
+	token, err := h.Door.SignIn(context.Background(), assertion, nil, nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}

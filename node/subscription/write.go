@@ -132,7 +132,11 @@ func malformed(err error) error {
 
 // ask is a subscription as the gate and the log see it.
 func ask(action string, w *wish) gate.Ask {
-	return gate.Ask{Interaction: action, Action: consent.Access, Subject: w.criteria.Patient(), Query: described(w, w.content)}
+	out := gate.Ask{Interaction: action, Action: consent.Access, Subject: w.criteria.Patient(), Query: described(w, w.content)}
+	if types := w.criteria.Topic().Types(); len(types) == 1 {
+		out.Type = types[0]
+	}
+	return out
 }
 
 // described says in one line what is asked for and where it goes.

@@ -237,9 +237,9 @@ func (s *stored) row(q search.Query) (row *store.Version, err error) {
 // pass has the gate decide about one record and note its use.
 func (s *stored) pass(row *store.Version) (gate.Pass, error) {
 	ref := gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}
-	ask := gate.Ask{Interaction: "terminology", Action: consent.Access, Query: fmt.Sprintf("%s/%s/_history/%d", ref.Type, ref.ID, ref.Version)}
+	ask := gate.Ask{Interaction: "terminology", Action: consent.Access, Type: ref.Type, Query: fmt.Sprintf("%s/%s/_history/%d", ref.Type, ref.ID, ref.Version)}
 	pass, err := s.desk.gate.Open(s.ctx, s.actor, ask, func(_ context.Context, allow gate.Allow) ([]gate.Record, error) {
-		if !allow(nil, row.Subject, row.Facets) {
+		if !allow(nil, gate.Older(row.Subject, row.Facets)) {
 			return nil, nil
 		}
 		commitment, err := vault.Commitment(row.Body)

@@ -77,7 +77,7 @@ type Opened struct {
 // subject, bound to its facets (store.EncodeFacets). Nothing is written to the store but, for a first record, the
 // subject's new data key.
 func (v *Vault) Seal(ctx context.Context, permit gate.Permit, subject string, ref gate.Ref, facets, raw []byte) (Sealed, error) {
-	if !permit.Covers(subject) {
+	if !permit.Covers(subject, ref) {
 		return Sealed{}, fault.New(fault.Refused, "no-permit", "the gate has not allowed this write")
 	}
 	aead, err := v.keys.Key(ctx, subject, true)
