@@ -95,7 +95,7 @@ func (s *Server) do(r *http.Request, c *rest.Call) (*rest.Answer, error) {
 	}
 	r.Pattern = r.Method + " /fhir/" + found.shape
 	if !found.public {
-		if c.Actor, err = s.Door.Caller(r); err != nil {
+		if c.Actor, err = s.Door.Scoped(r); err != nil {
 			return nil, err
 		}
 	}

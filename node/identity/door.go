@@ -144,18 +144,18 @@ func (a *Actor) narrow(asked *scope.Set) error {
 
 // Actor returns who sends the request, by its bearer token (RFC 6750 2.1) or by
 // a token bound to a key, with a fresh proof (RFC 9449 7). It fails with Refused
-// for a token that is held to scopes: those are for Caller.
+// for a token that is held to scopes: those are for Scoped.
 func (d *Door) Actor(r *http.Request) (Actor, error) {
-	a, err := d.Caller(r)
+	a, err := d.Scoped(r)
 	if err == nil && a.scopes != nil {
 		return Actor{}, fault.New(fault.Refused, "policy.scopes", "this access token was given for the FHIR interface, with scopes, and serves for nothing else")
 	}
 	return a, err
 }
 
-// Caller is Actor for the FHIR interface, where scopes count: every interaction
+// Scoped is Actor for the FHIR interface, where scopes count: every interaction
 // there passes the gate.
-func (d *Door) Caller(r *http.Request) (Actor, error) {
+func (d *Door) Scoped(r *http.Request) (Actor, error) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "bearer" && scheme != "dpop" || token == "" {

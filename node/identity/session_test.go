@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"cairn/fhir/scope"
 	"cairn/node/fault"
 	"cairn/node/store"
 )
@@ -208,8 +209,13 @@ func fixation(t *testing.T, d *Door) {
 
 // TestMinted: what a token of several processes says is who it was made for.
 func TestMinted(t *testing.T) {
+	few, err := scope.Parse("launch/patient patient/Observation.rs?code=a")
+	if err != nil {
+		t.Fatal(err)
+	}
 	a := Actor{kind: Staff, organisation: "north", person: "north/1", name: "Dr. A", role: "physician", unit: "ward", purpose: "TREAT", patient: "p",
-		client: "app", session: "s", key: "k", parties: []string{"Practitioner/1"}, assurance: Assurance{Level: LevelProvider, At: time.UnixMilli(1000), Method: "mfa"}}
+		client: "app", session: "s", key: "k", parties: []string{"Practitioner/1"}, assurance: Assurance{Level: LevelProvider, At: time.UnixMilli(1000), Method: "mfa"},
+		scopes: &few, context: "7", delegated: true}
 	v, filled := reflect.ValueOf(a), 0
 	for i := range v.NumField() {
 		if !v.Field(i).IsZero() {
