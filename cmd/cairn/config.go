@@ -41,6 +41,16 @@ in and paths as they are used.
   tls_key        an address of this machine only
   reserve_mb   stop writing when the disk has less than this free (default 256)
   log_level    debug, info, warn or error (default info)
+  profiles     folder with profiles, value sets and code systems: *.json, and packages as *.tgz
+  enforce_claims    true: refuse a resource that does not meet the profiles in its meta.profile
+  update_as_create  an update may create a record under an id that the client chose
+               (default true)
+  delete_many  how many records one conditional delete may delete (default 1)
+  subscription_allow     hosts and networks inside to which notifications may be sent
+  subscription_deny      networks with public addresses that are inside all the same
+  subscription_retry_ms  pause after a first failed notification, doubled each time
+               (default 1000)
+  subscription_tries     failures in a row after which a subscription is in error (default 12)
 
   [[peer]]     another member's node: member, id (40 hexadecimal digits), address (host:port),
                follow (true: it has no vote)
