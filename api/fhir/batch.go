@@ -111,6 +111,7 @@ func (s *Server) callOf(c *rest.Call, e record.Entry) (*rest.Call, target, error
 	if err != nil {
 		return nil, target{}, err
 	}
+	form.Native = false // a bundle holds resources
 	path, _, _ := strings.Cut(e.URL, "?")
 	call := &rest.Call{Actor: c.Actor, Method: e.Method, Path: path, Query: query, Header: header, Form: form, Media: e.Media,
 		Read: func() ([]byte, error) { return e.Body, nil }}

@@ -10,7 +10,7 @@ import (
 // create serves POST [base]/[type] (FHIR R4 3.1.0.8), also with If-None-Exist
 // (3.1.0.8.1): a record that the condition finds is the answer, with 200.
 func (s *Server) create(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
-	data, err := c.Resource()
+	data, err := sent(c)
 	if err != nil {
 		return nil, err
 	}

@@ -177,7 +177,7 @@ func putExample(t *testing.T, access string, e example) string {
 		return ""
 	}
 	want := resource.Stamp(e.doc, stored.ID, stored.Meta.VersionID, stored.Meta.LastUpdated)
-	back := send(t, access, http.MethodGet, e.doc.Type()+"/"+stored.ID+"/_history/"+stored.Meta.VersionID, "")
+	back := send(t, access, http.MethodGet, e.doc.Type()+"/"+stored.ID+"/_history/"+stored.Meta.VersionID, "", "Accept: application/fhir+json")
 	if back.status != http.StatusOK || !bytes.Equal(back.body, want) || !bytes.Equal(a.body, want) {
 		t.Errorf("%s: read back as something else (%d)", e.name, back.status)
 	}

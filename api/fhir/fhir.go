@@ -69,12 +69,12 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		err = fault.Wrap(fault.Invalid, "invalid", "the query part of the URL is not valid", err)
 	}
 	form, refused := rest.FormOf(r.Header, query)
-	if err == nil {
-		err = refused
-	}
 	c := &rest.Call{
 		Method: r.Method, Path: strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/fhir"), "/"), Query: query, Header: r.Header, Form: form,
 		Media: rest.MediaOf(r.Header), Read: func() ([]byte, error) { return face.Body(w, r) },
+	}
+	if err == nil && !nativeRead(c) {
+		err = refused
 	}
 	var answer *rest.Answer
 	if err == nil {

@@ -17,7 +17,7 @@ func (s *Server) read(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return unlessKnown(c, v), nil
+	return native(c, unlessKnown(c, v))
 }
 
 // unlessKnown answers with a version, or that the client has it already. When

@@ -15,7 +15,7 @@ func (s *Server) update(ctx context.Context, c *rest.Call) (*rest.Answer, error)
 	if err != nil {
 		return nil, err
 	}
-	data, err := c.Resource()
+	data, err := sent(c)
 	if err != nil {
 		return nil, err
 	}

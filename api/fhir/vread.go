@@ -18,7 +18,7 @@ func (s *Server) vread(ctx context.Context, c *rest.Call) (*rest.Answer, error) 
 	if err != nil {
 		return nil, err
 	}
-	return unlessKnown(c, v), nil
+	return native(c, unlessKnown(c, v))
 }
 
 // versionID reads the version that a path names.

@@ -69,6 +69,7 @@ type Form struct {
 	Lenient  bool     // Prefer: handling=lenient
 	Strict   bool     // Prefer: handling=strict
 	Async    bool     // Prefer: respond-async
+	Native   bool     // no format of resources is named, by Accept or _format
 }
 
 // FormOf reads the form from the headers and the query, and takes _format and
@@ -79,6 +80,7 @@ func FormOf(h http.Header, query url.Values) (Form, error) {
 	f := Form{format: &formats[0]}
 	f.prefer(h.Values("Prefer"))
 	if !query.Has("_format") {
+		f.Native = !names(h.Values("Accept"))
 		found := accepted(h.Values("Accept"))
 		if found == nil {
 			return f, notSpoken()
@@ -152,6 +154,14 @@ func (f *Form) prefer(values []string) {
 			}
 		}
 	}
+}
+
+// names tells whether an Accept header names a format of resources.
+func names(values []string) bool {
+	return slices.ContainsFunc(strings.Split(strings.Join(values, ","), ","), func(part string) bool {
+		media, _, err := mime.ParseMediaType(part)
+		return err == nil && formatOf(media) != nil
+	})
 }
 
 // accepted returns the format that an Accept header likes best (RFC 9110
