@@ -211,7 +211,9 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	home := n.Config.Member
 	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	n.gate = gate.New(home, n.store, n.chest, n.journal, n.Chain)
-	n.Records = record.New(n.gate, n.vault, n.journal, n.store, record.Rules{ServerIDs: !n.Config.UpdateAsCreate, DeleteMany: int(n.Config.DeleteMany)})
+	n.Records = record.New(n.gate, n.vault, n.journal, n.store, record.Rules{
+		ServerIDs: !n.Config.UpdateAsCreate, DeleteMany: int(n.Config.DeleteMany), Base: n.Config.URL + "/fhir",
+	})
 	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Log)
 	n.Patients = patient.New(home, n.Door, n.journal, n.store)
 	n.Accounts = account.New(n.Door, n.journal, n.store)

@@ -1,16 +1,13 @@
 package record
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
 	"cairn/consent"
-	"cairn/fhir/link"
 	"cairn/fhir/resource"
 	"cairn/fhir/search"
 	"cairn/node/evidence"
@@ -46,7 +43,7 @@ func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.
 		return nil, notHere()
 	}
 	now := time.Now().UnixMilli()
-	stamped, err := with.stamp(doc, id, fmt.Sprint(version), time.UnixMilli(now).UTC().Format("2006-01-02T15:04:05.000Z"))
+	stamped, err := d.stamp(with, doc, id, fmt.Sprint(version), time.UnixMilli(now).UTC().Format("2006-01-02T15:04:05.000Z"))
 	if err != nil {
 		return nil, Invalid(err)
 	}
@@ -66,33 +63,6 @@ func (d *Desk) prepare(ctx context.Context, actor identity.Actor, doc *resource.
 		kind, action = proof.KindRecordUpdated, "update"
 	}
 	return out, d.seal(ctx, actor, out, kind, action)
-}
-
-// placeholder begins the links by which the entries of a transaction name each
-// other before they have ids.
-const placeholder = "urn:"
-
-// stamp gives a resource its id, version and time, and what it names of the
-// others the ids that they have here: in references, in elements of type uri and
-// url, and in the narrative (FHIR R4 3.1.0.11.2).
-func (a *among) stamp(doc *resource.Doc, id, version, instant string) (*resource.Doc, error) {
-	if a == nil || a.link == nil {
-		return resource.Parse(resource.Stamp(doc, id, version, instant), resource.Limits{})
-	}
-	stamped, err := resource.Parse(resource.StampLinked(doc, a.link, id, version, instant), resource.Limits{})
-	if err != nil || !bytes.Contains(stamped.Raw(), []byte(placeholder)) {
-		return stamped, err
-	}
-	raw, changed := link.Rewrite(stamped, func(to string) (string, bool) {
-		if !strings.HasPrefix(to, placeholder) {
-			return "", false
-		}
-		return a.link(to)
-	})
-	if !changed {
-		return stamped, nil
-	}
-	return resource.Parse(raw, resource.Limits{})
 }
 
 // known returns whom the others bring.

@@ -40,6 +40,9 @@ type Rules struct {
 	// DeleteMany is how many records one conditional delete may delete; one of
 	// which more are found deletes nothing. 0 or 1: a condition must find one.
 	DeleteMany int
+	// Base is the URL of the FHIR endpoint: a reference to a record below it is
+	// kept as a relative one. "": such references are not told from those to others.
+	Base string
 }
 
 // New makes the desk.
