@@ -42,6 +42,7 @@ var rooms = []room{
 	{"node/judge", desk, "a desk never imports a desk"},
 	{"node/grant", append([]string{"consent"}, desk...), "a desk never imports a desk"},
 	{"node/account", desk, "a desk never imports a desk"},
+	{"node/staff", desk, "a desk never imports a desk"},
 	{"node/patient", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/exchange", append([]string{"node/peer", "ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/subscription", append([]string{"node/hook"}, desk...), "a desk never imports a desk"},

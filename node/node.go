@@ -36,6 +36,7 @@ import (
 	"cairn/node/patient"
 	"cairn/node/peer"
 	"cairn/node/record"
+	"cairn/node/staff"
 	"cairn/node/store"
 	"cairn/node/subscription"
 	"cairn/node/term"
@@ -57,6 +58,7 @@ type Node struct {
 	Grants   *grant.Desk
 	Patients *patient.Desk
 	Accounts *account.Desk
+	Staff    *staff.Desk
 	Exchange *exchange.Desk
 	Bundles  *bundle.Desk
 	Feed     *feed.Desk // nil: this node does not listen for HL7 v2 messages
@@ -217,6 +219,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Log)
 	n.Patients = patient.New(home, n.Door, n.journal, n.store)
 	n.Accounts = account.New(n.Door, n.journal, n.store)
+	n.Staff = staff.New(home, n.Door, n.journal, n.store)
 	peers, err := peer.New(home, n.ring.Client(), client)
 	if err != nil {
 		return err

@@ -1,10 +1,11 @@
-// Package admin is the operator's face: state, scrub and the proof of any
-// event. It shows no record.
+// Package admin is the operator's face: state, scrub, the proof of any event, and
+// accounts of the staff. It shows no record.
 package admin
 
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"cairn/api/face"
@@ -20,25 +21,33 @@ type Server struct{ Node *node.Node }
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, identity.Actor) error{
-		"GET /admin/status":           s.status,
-		"GET /admin/subscriptions":    s.subscriptions,
-		"POST /admin/scrub":           s.scrub,
-		"GET /admin/export":           s.export,
-		"GET /admin/evidence/{event}": s.evidence,
+		"GET /admin/status":        s.status,
+		"GET /admin/subscriptions": s.subscriptions,
+		"POST /admin/scrub":        s.scrub,
+		"GET /admin/export":        s.export,
 	} {
+		mux.HandleFunc(pattern, s.guard(serve))
+	}
+	mux.HandleFunc("GET /admin/evidence/{event}", s.guard(s.evidence, identity.RightReview))
+	for pattern, serve := range s.staffRoutes() {
 		mux.HandleFunc(pattern, s.guard(serve))
 	}
 	for pattern, serve := range s.feedRoutes() {
 		mux.HandleFunc(pattern, s.feedGuard(serve))
 	}
-	return mux
+	return face.SameOrigin(mux)
 }
 
-func (s *Server) guard(serve func(http.ResponseWriter, *http.Request, identity.Actor) error) http.HandlerFunc {
+// signedInWithin is how long ago a person who operates the node may have signed
+// in.
+const signedInWithin = 15 * time.Minute
+
+// guard lets in who operates the node, or has one of the other rights.
+func (s *Server) guard(serve func(http.ResponseWriter, *http.Request, identity.Actor) error, or ...identity.Right) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		actor, err := s.Node.Door.Actor(r)
-		if err == nil && !actor.May(identity.RightOperate) {
-			err = fault.New(fault.Refused, "policy.operate", "this needs a client with the right to operate the node")
+		actor, err := s.Node.Door.Caller(r)
+		if err == nil {
+			err = operates(actor, append(or, identity.RightOperate))
 		}
 		if err == nil {
 			err = serve(w, r, actor)
@@ -47,6 +56,20 @@ func (s *Server) guard(serve func(http.ResponseWriter, *http.Request, identity.A
 			face.Problem(w, r, err)
 		}
 	}
+}
+
+// operates refuses who is not software with one of the rights, or a person whose
+// role has it and who signed in, just now, with a passkey bound to its device.
+func operates(actor identity.Actor, rights []identity.Right) error {
+	if slices.ContainsFunc(rights, actor.Has) {
+		if err := actor.Assured(identity.LevelBound, signedInWithin); err != nil {
+			return err
+		}
+	}
+	if !slices.ContainsFunc(rights, actor.May) {
+		return fault.New(fault.Refused, "policy.operate", "this needs the right to operate the node")
+	}
+	return nil
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ identity.Actor) error {

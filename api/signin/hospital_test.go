@@ -137,6 +137,7 @@ type browser struct {
 	device virtualwebauthn.Authenticator
 	key    virtualwebauthn.Credential
 	origin string
+	from   string // address of this machine from which it comes
 }
 
 func newBrowser(t *testing.T, synced bool) *browser {
@@ -145,7 +146,7 @@ func newBrowser(t *testing.T, synced bool) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t, jar: jar, origin: hospital.url}
+	b := &browser{t: t, jar: jar, origin: hospital.url, from: "127.0.0.1"}
 	b.device = virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{BackupEligible: synced, BackupState: synced})
 	b.newKey()
 	return b
@@ -190,7 +191,9 @@ func (b *browser) send(method, path, body string, headers ...string) answer {
 			r.Header.Del(name)
 		}
 	}
-	c := http.Client{Jar: b.jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(b.from)}}
+	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
+	c := http.Client{Jar: b.jar, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := c.Do(r)
 	if err != nil {
 		b.t.Fatal(err)

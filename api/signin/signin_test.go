@@ -228,15 +228,18 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
-// TestCookieIsNoToken: the FHIR face, the operator's face and the token endpoint
-// do not take the cookie, nor its secret as a token.
+// TestCookieIsNoToken: the FHIR face does not take the cookie, and nobody takes its
+// secret as a token.
 func TestCookieIsNoToken(t *testing.T) {
 	b, id := person(t)
 	secret := ""
 	for _, c := range b.cookies() {
 		secret = c.Value
 	}
-	for _, path := range []string{"/fhir/Patient/" + id, "/fhir/Observation?patient=" + id, "/admin/status"} {
+	if a := b.send(http.MethodGet, "/admin/status", ""); a.status != http.StatusForbidden {
+		t.Errorf("a patient operates: %d", a.status)
+	}
+	for _, path := range []string{"/fhir/Patient/" + id, "/fhir/Observation?patient=" + id, "/fhir"} {
 		for _, headers := range [][]string{nil, {"Authorization: Bearer " + secret}} {
 			if a := b.send(http.MethodGet, path, "", headers...); a.status != http.StatusUnauthorized {
 				t.Errorf("%s %v: %d", path, headers != nil, a.status)
@@ -325,19 +328,48 @@ func TestBack(t *testing.T) {
 	}
 }
 
-// TestGuessing: whoever guesses codes is slowed, from his address alone. That
-// others are not is in the limit's own test: here all have one address.
+// TestGuessing: whoever guesses codes is slowed, and it is his address alone that
+// is: she registers with hers from another.
 func TestGuessing(t *testing.T) {
-	id := newPatient(t)
-	code, _ := invite(t, id)
-	b := newBrowser(t, true)
-	options := b.send(http.MethodPost, "/portal/passkeys/options", `{"code":"`+code+`"}`)
-	slowed := false
+	code, _ := invite(t, newPatient(t))
+	guesser, her := newBrowser(t, true), newBrowser(t, true)
+	guesser.from = "127.0.0.2"
+	guess := newCode(t, code)
+	slowed := 0
 	for range 40 {
-		a := b.send(http.MethodPost, "/portal/passkeys", `{"name":"","response":{"id":"x"}}`)
-		slowed = slowed || a.status == http.StatusServiceUnavailable && a.code() == "rate"
+		a := guesser.register(guess)
+		switch {
+		case a.status == http.StatusServiceUnavailable && a.code() == "rate":
+			slowed++
+		case a.status != http.StatusUnauthorized || a.code() != "invitation":
+			t.Fatalf("a wrong code: %d %s", a.status, a.body)
+		}
 	}
-	if !slowed || options.status != http.StatusOK {
-		t.Error("forty wrong codes in a row were not slowed")
+	if slowed < 15 {
+		t.Errorf("of forty wrong codes in a row %d were slowed", slowed)
 	}
+	if a := guesser.register(code); a.status != http.StatusServiceUnavailable {
+		t.Errorf("the right one, from there: %d %s", a.status, a.body)
+	}
+	if a := her.register(code); a.status != http.StatusCreated {
+		t.Errorf("the right one, from elsewhere: %d %s", a.status, a.body)
+	}
+}
+
+// newCode returns a code that is well formed and nobody's: another one with two
+// characters changed so that the check fits.
+func newCode(t *testing.T, code string) string {
+	t.Helper()
+	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	b := newBrowser(t, true)
+	for _, first := range digits {
+		for _, last := range digits {
+			other := string(first) + code[1:len(code)-1] + string(last)
+			if other != code && b.send(http.MethodPost, "/portal/passkeys/options", `{"code":"`+other+`"}`).status == http.StatusOK {
+				return other
+			}
+		}
+	}
+	t.Fatal("there is no other code")
+	return ""
 }

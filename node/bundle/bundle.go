@@ -63,7 +63,7 @@ func (d *Desk) Event(ctx context.Context, actor identity.Actor, id string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	if actor.Kind() == identity.Patient && (row.Subject == "" || row.Subject != actor.Patient()) || actor.Kind() != identity.Patient && !actor.May(identity.RightOperate) {
+	if actor.Kind() == identity.Patient && (row.Subject == "" || row.Subject != actor.Patient()) || actor.Kind() != identity.Patient && !actor.May(identity.RightOperate) && !actor.May(identity.RightReview) {
 		return nil, fault.New(fault.Refused, "policy.own-log", "only the patient whom it is about and the hospital's privacy officer may have this event's proof")
 	}
 	opened, err := d.journal.Open(row)

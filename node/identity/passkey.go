@@ -268,15 +268,20 @@ func (d *Door) Passkeys(ctx context.Context, a Actor) (out []Passkey, err error)
 	if err != nil {
 		return nil, err
 	}
-	var rows []*store.Passkey
 	err = d.store.View(ctx, func(v *store.View) (err error) {
-		rows, err = v.Passkeys(owner)
+		out, err = d.PasskeysIn(v, owner)
 		return err
 	})
+	return out, err
+}
+
+// PasskeysIn returns the passkeys of an owner, oldest first.
+func (d *Door) PasskeysIn(v *store.View, owner string) ([]Passkey, error) {
+	rows, err := v.Passkeys(owner)
 	if err != nil {
 		return nil, err
 	}
-	out = make([]Passkey, 0, len(rows))
+	out := make([]Passkey, 0, len(rows))
 	for _, row := range rows {
 		c, _, err := d.openCredential(row)
 		if err != nil {

@@ -70,6 +70,13 @@ func (r Role) rightsAt(l Level) []Right {
 	return r.Rights
 }
 
+// Has tells whether the actor's role has a right, whether or not she signed in
+// strongly enough to use it.
+func (a Actor) Has(right Right) bool {
+	r, known := RoleOf(a.role)
+	return a.kind == Staff && a.Personal() && known && slices.Contains(r.Rights, right)
+}
+
 // Sees tells whether the actor's role is one for records of a type. Who signed in
 // otherwise than with an account here is not limited by it.
 func (a Actor) Sees(typ string) bool {
