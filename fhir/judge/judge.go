@@ -1,5 +1,5 @@
 // Package judge says whether a resource is what FHIR R4 and profiles say (FHIR R4 5.1). A Set holds profiles and
-// validates against them, on top of profile.Check; a Library also keeps value sets and code systems that were loaded, asks
+// validates against them, on top of profile.Check; behind them stand those of fhir/guide. A Library also keeps value sets and code systems that were loaded, asks
 // fhir/term about codes and has fhir/fhirpath evaluate invariants. Issues name elements and rules, never values.
 //
 // Each validation does a bounded amount of work, and says so where it stops. The package is pure. What is not filled any
@@ -50,8 +50,7 @@ func (invariants) On(doc *resource.Doc) Evaluator { return evaluator{fhirpath.Of
 
 type evaluator struct{ subject *fhirpath.Subject }
 
-// True holds for nothing too. R4 writes invariants such as bdl-8 (fullUrl.contains('/_history/').not()) for elements
-// that may be missing, and means them to be met then.
+// True does not hold for nothing: an invariant has to give true (FHIR R4 ElementDefinition.constraint.expression).
 func (e evaluator) True(expression string, at resource.Node, typ string, within resource.Node) (bool, error) {
 	program, err := fhirpath.Compile(expression)
 	if err != nil {
@@ -62,7 +61,7 @@ func (e evaluator) True(expression string, at resource.Node, typ string, within 
 	case err != nil:
 		return false, err
 	case len(values) == 0:
-		return true, nil
+		return false, nil
 	case len(values) > 1:
 		return false, errSeveral
 	}

@@ -253,8 +253,20 @@ func (w *writer) binding(e element) string {
 }
 
 // corrected is invariants whose expression does not say what their text does. que-7 asks for System.Boolean, which no element of
-// FHIR is.
-var corrected = map[string]string{"que-7": "operator = 'exists' implies (answer is boolean)"}
+// FHIR is; the others forget that what they are about may be missing, as R5 remembers.
+var corrected = map[string]string{
+	"que-7": "operator = 'exists' implies (answer is boolean)",
+	"bdl-8": "fullUrl.exists() implies fullUrl.contains('/_history/').not()",
+	"ras-2": "probability.exists() implies (probability is decimal implies (probability as decimal) <= 100)",
+}
+
+// expression is that of an invariant, corrected. Of names R5 says the same as here.
+func expression(key, r4 string) string {
+	if strings.HasPrefix(r4, "name.matches(") {
+		r4 = "name.exists() implies " + r4
+	}
+	return cmp.Or(corrected[key], r4)
+}
 
 // rules writes the invariants of an element that its type does not bring.
 func (w *writer) rules(name string, e element) {
@@ -263,7 +275,7 @@ func (w *writer) rules(name string, e element) {
 			continue
 		}
 		clean := strings.NewReplacer("\t", " ", "\n", " ", "\r", "").Replace
-		w.line("rule", name, c.Key, c.Severity, clean(cmp.Or(corrected[c.Key], c.Expression)), clean(c.Human))
+		w.line("rule", name, c.Key, c.Severity, clean(expression(c.Key, c.Expression)), clean(c.Human))
 	}
 }
 
