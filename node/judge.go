@@ -10,6 +10,7 @@ import (
 	"cairn/node/fault"
 	"cairn/node/identity"
 	"cairn/node/judge"
+	"cairn/node/store"
 
 	shelf "cairn/fhir/judge"
 )
@@ -38,7 +39,9 @@ func (n *Node) openJudge() error {
 }
 
 // definition finds the newest stored resource with a canonical URL, as an
-// ordinary search by the actor; nil if there is none.
+// ordinary search by the actor; nil if there is none. That there is none is
+// looked up first, without opening anything: a validation asks for each of the
+// many profiles that are built in.
 func (n *Node) definition(ctx context.Context, actor identity.Actor, typ, canonical, version string) ([]byte, error) {
 	values := url.Values{"url": {escaped(canonical)}}
 	if version != "" {
@@ -46,6 +49,9 @@ func (n *Node) definition(ctx context.Context, actor identity.Actor, typ, canoni
 	}
 	q, err := search.ParseQuery(typ, values, search.Options{})
 	if err != nil {
+		return nil, err
+	}
+	if any, err := n.holds(ctx, q); err != nil || !any {
 		return nil, err
 	}
 	page, err := n.Records.Search(ctx, actor, q, typ+"?"+values.Encode())
@@ -59,6 +65,16 @@ func (n *Node) definition(ctx context.Context, actor identity.Actor, typ, canoni
 		}
 	}
 	return newest.Raw, nil
+}
+
+// holds reports whether a search finds anything here, whoever may see it.
+func (n *Node) holds(ctx context.Context, q search.Query) (any bool, err error) {
+	err = n.store.View(ctx, func(v *store.View) error {
+		page, err := v.Search(q, nil)
+		any = len(page.Hits) > 0
+		return err
+	})
+	return any, err
 }
 
 // escaped keeps a value whole that a search would take apart (FHIR R4

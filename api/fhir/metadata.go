@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cairn/api/rest"
+	"cairn/fhir/guide"
 	"cairn/fhir/resource"
 	"cairn/fhir/search"
 	"cairn/node/fault"
@@ -130,6 +131,9 @@ func (s *Server) statedResource(typ string) restResource {
 	}
 	if own {
 		r.ConditionalRead = "not-supported"
+	}
+	for _, p := range guide.Profiles(typ) {
+		r.Profiles = append(r.Profiles, p.URL) // what $validate knows without being given it
 	}
 	for _, p := range search.Params(typ) {
 		r.SearchParam = append(r.SearchParam, param{p.Name, p.Definition, string(p.Type), p.Documentation})

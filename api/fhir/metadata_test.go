@@ -35,6 +35,7 @@ type claim struct {
 	ConditionalRead, ConditionalDelete string
 	SearchInclude, SearchRevInclude    []string
 	SearchParam                        []struct{ Name, Type, Definition string }
+	SupportedProfile                   []string
 	Operation                          []struct{ Name, Definition string }
 }
 
@@ -246,5 +247,28 @@ func TestStatementClaimsAll(t *testing.T) {
 		if r.Type == "Patient" && (!r.ConditionalCreate || !r.ConditionalUpdate || r.ConditionalRead != "full-support" || r.ConditionalDelete != "single" || !r.UpdateCreate || !r.ReadHistory) {
 			t.Errorf("Patient: %+v", r)
 		}
+	}
+}
+
+// TestStatedProfiles: the statement lists the profiles that are built in, each at the type that it constrains, and a
+// resource can be validated against each.
+func TestStatedProfiles(t *testing.T) {
+	n := 0
+	for _, r := range stated(t).Rest[0].Resource {
+		if r.Type == "Subscription" {
+			continue // it has the profile of the Backport guide
+		}
+		for _, url := range r.SupportedProfile {
+			n++
+			if have := found(t, r.Type+"/$validate?profile="+url, `{"resourceType":"`+r.Type+`"}`); strings.HasPrefix(have, "profile") || strings.Contains(have, ", profile") {
+				t.Errorf("%s: %s", url, have)
+			}
+		}
+		if r.Type == "Patient" && !slices.Equal(r.SupportedProfile, []string{usCore + "patient"}) {
+			t.Errorf("Patient: %v", r.SupportedProfile)
+		}
+	}
+	if n != 92 {
+		t.Errorf("%d profiles", n)
 	}
 }

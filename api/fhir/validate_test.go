@@ -1,6 +1,7 @@
 package fhir_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,4 +33,76 @@ func TestClaims(t *testing.T) {
 			t.Errorf("%s: %d %s", c.body, a.status, a.body)
 		}
 	}
+}
+
+const usCore = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+
+// TestBuiltinProfiles validates against US Core 6.1.0 and R4's own profiles in a hospital that was given no definitions.
+func TestBuiltinProfiles(t *testing.T) {
+	height := `{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]}}`
+	for _, c := range []struct{ query, body, want string }{
+		{"Patient/$validate", `{"resourceType":"Patient","meta":{"profile":["` + usCore + `patient"]}}`, "min Patient.identifier, min Patient.name, min Patient.gender"},
+		{"Patient/$validate?profile=" + usCore + "patient|6.1.0", `{"resourceType":"Patient","gender":"female"}`, "min Patient.identifier, min Patient.name"},
+		{"Patient/$validate?mode=create&profile=" + usCore + "patient|3.1.1", `{"resourceType":"Patient"}`, "profile Patient"},
+		{"Patient/$validate", `{"resourceType":"Patient","extension":[{"url":"` + usCore + `race","extension":[{"url":"ombCategory","valueCoding":{"code":"x"}}]}]}`,
+			"required-binding Patient.extension[0].extension[0].valueCoding, slice-min Patient.extension[0].extension"},
+		{"Observation/$validate?mode=profile&profile=http://hl7.org/fhir/StructureDefinition/bodyheight", height,
+			"vs-2 Observation, min Observation.category, slice-min Observation.category, min Observation.subject, min Observation.effective"},
+	} {
+		if have := found(t, c.query, c.body); have != c.want {
+			t.Errorf("%s\nhave %s\nwant %s", c.query, have, c.want)
+		}
+	}
+}
+
+// TestStoredStandsBefore stores a profile under the URL of a built-in one. It counts then, for the URL and for its own
+// version, while it is there.
+func TestStoredStandsBefore(t *testing.T) {
+	stored := `{"resourceType":"StructureDefinition","url":"` + usCore + `medication","version":"9","name":"Stored","status":"active","kind":"resource","abstract":false,"type":"Medication","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Medication","derivation":"constraint","differential":{"element":[{"id":"Medication.form","path":"Medication.form","min":1}]}}`
+	medication := `{"resourceType":"Medication"}`
+	if have := found(t, "Medication/$validate?profile="+usCore+"medication", medication); have != "min Medication.code" {
+		t.Fatal(have)
+	}
+	a := ask(t, http.MethodPost, "StructureDefinition", stored)
+	if a.status != http.StatusCreated {
+		t.Fatalf("storing the profile: %d %s", a.status, a.body)
+	}
+	for canonical, want := range map[string]string{"medication": "min Medication.form", "medication|9": "min Medication.form", "medication|6.1.0": "min Medication.code"} {
+		if have := found(t, "Medication/$validate?profile="+usCore+canonical, medication); have != want {
+			t.Errorf("%s: %s, want %s", canonical, have, want)
+		}
+	}
+	_, rest, _ := strings.Cut(a.header.Get("Location"), "/StructureDefinition/")
+	id, _, _ := strings.Cut(rest, "/")
+	if gone := ask(t, http.MethodDelete, "StructureDefinition/"+id, ""); gone.status >= 300 {
+		t.Fatalf("deleting the profile: %d %s", gone.status, gone.body)
+	}
+	if have := found(t, "Medication/$validate?profile="+usCore+"medication", medication); have != "min Medication.code" {
+		t.Errorf("after it was deleted: %s", have)
+	}
+}
+
+// found is the errors of a validation, "rule expression".
+func found(t *testing.T, query, body string) string {
+	t.Helper()
+	a := ask(t, http.MethodPost, query, body)
+	var outcome struct {
+		Issue []struct {
+			Severity string
+			Details  struct {
+				Coding []struct{ System, Code string }
+			}
+			Expression []string
+		}
+	}
+	if err := json.Unmarshal(a.body, &outcome); err != nil || a.status != http.StatusOK {
+		t.Fatalf("%d %v %s", a.status, err, a.body)
+	}
+	var out []string
+	for _, i := range outcome.Issue {
+		if i.Severity == "error" {
+			out = append(out, i.Details.Coding[len(i.Details.Coding)-1].Code+" "+strings.Join(i.Expression, " "))
+		}
+	}
+	return strings.Join(out, ", ")
 }

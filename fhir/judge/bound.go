@@ -28,6 +28,14 @@ func (v *validator) bound(o value, b profile.Binding) {
 	}
 }
 
+// within wants the codes of a value not to be outside of the largest value set that they may be of, as far as its codes are
+// known.
+func (v *validator) within(o value, b profile.Binding) {
+	if in, sure, any := v.inSet(o, b); !in && sure && any {
+		v.report(profile.Error, "code-invalid", profile.RuleCode, "No code here is one of "+b.ValueSet+", beyond which the profile allows none.", o.at())
+	}
+}
+
 // inSet reports whether one of the codes of a value is in the value set, whether that is sure, and whether there is any
 // code at all.
 func (v *validator) inSet(o value, b profile.Binding) (in, sure, any bool) {
@@ -134,6 +142,9 @@ func (v *validator) coreValue(o value) {
 			}
 		}
 	}
+	if o.code == "Extension" {
+		v.extension(o)
+	}
 	if o.primitive() {
 		o.shape, o.node = profile.Of("Element"), o.note
 	}
@@ -145,6 +156,13 @@ func (v *validator) coreValue(o value) {
 			}
 			v.coreElement(item, e)
 		}
+	}
+}
+
+// extension compares an extension with its own definition, where that is known here (FHIR R4 2.4.1).
+func (v *validator) extension(o value) {
+	if p := v.set.Find(textOf(o.node, "url")); p != nil && p.Type == "Extension" {
+		v.profile(o, p)
 	}
 }
 

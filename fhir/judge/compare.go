@@ -156,7 +156,7 @@ func (v *validator) any(o value, urls []string) {
 // meets reports whether a value meets a profile. What is not known is met.
 func (v *validator) meets(o value, url string) bool {
 	if IsCore(url) {
-		return o.shape.Is(strings.TrimPrefix(url, coreBase))
+		return o.shape.Is(coreType(url))
 	}
 	return v.tries(func() { v.byURL(o, url) })
 }
@@ -182,7 +182,7 @@ func (v *validator) target(o value, urls []string) {
 
 // mayBe reports whether a resource of a type could meet a profile.
 func (v *validator) mayBe(typ, url string) bool {
-	if name, ok := strings.CutPrefix(url, coreBase); ok && IsCore(url) {
+	if name := coreType(url); name != "" {
 		return profile.Of(typ).Is(name)
 	}
 	p := v.set.Find(url)

@@ -2,8 +2,11 @@ package judge_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -14,8 +17,8 @@ import (
 	"cairn/test/npm"
 )
 
-// guide reads the folders of an implementation guide: its definitions into a library, its examples by file name.
-func guide(t *testing.T, folders ...string) (l *judge.Library, examples map[string]*resource.Doc) {
+// unpacked reads the folders of an implementation guide: its definitions into a library, its examples by file name.
+func unpacked(t *testing.T, folders ...string) (l *judge.Library, examples map[string]*resource.Doc) {
 	t.Helper()
 	l, examples = judge.NewLibrary(), map[string]*resource.Doc{}
 	for _, folder := range folders {
@@ -116,7 +119,7 @@ func tight(t *testing.T, raw []byte) string {
 
 // TestBasicAudit validates the examples of IHE Basic Audit Log Patterns, whose profiles are differentials only.
 func TestBasicAudit(t *testing.T) {
-	l, examples := guide(t, "../../../shared/data/balp")
+	l, examples := unpacked(t, "../../../shared/data/balp")
 	accepted(t, l, examples, 46)
 	refused(t, l, examples, []broken{
 		{"a pattern", "AuditEvent-ex-auditAuthZconsent.json", `"action":"E"`, `"action":"R"`, "pattern AuditEvent.action"},
@@ -129,7 +132,7 @@ func TestBasicAudit(t *testing.T) {
 
 // TestPrivacyConsent validates the examples of IHE Privacy Consent on FHIR.
 func TestPrivacyConsent(t *testing.T) {
-	l, examples := guide(t, "../../../shared/data/pcf")
+	l, examples := unpacked(t, "../../../shared/data/pcf")
 	accepted(t, l, examples, 23)
 }
 
@@ -190,8 +193,9 @@ var coreBroken = []broken{
 // usCore is the folder with the package hl7.fhir.us.core 6.1.0, unpacked.
 const usCore = "../../../shared/data/uscore-6.1.0/package"
 
-// TestUSCore6 validates all examples of US Core 6.1.0. The package is in no registry that npm, Go or Debian serve: the
-// test needs it unpacked beside the project.
+// TestUSCore6 validates all examples of US Core 6.1.0 with its profiles built in and with the same loaded from the
+// package, and parts of them left out: both say the same. The package is in no registry that npm, Go or Debian serve, so
+// it has to be unpacked beside the project, or named; TestUSCoreBuiltin does without.
 func TestUSCore6(t *testing.T) {
 	folder := usCore
 	if other := os.Getenv("CAIRN_USCORE"); other != "" {
@@ -200,13 +204,91 @@ func TestUSCore6(t *testing.T) {
 	if _, err := os.Stat(folder); err != nil {
 		t.Skipf("the package hl7.fhir.us.core 6.1.0 is not there: unpack it into %s, or name its folder in CAIRN_USCORE", usCore)
 	}
-	l, examples := guide(t, folder, filepath.Join(folder, "example"))
-	if l.Profiles().Len() != 59 {
-		t.Errorf("%d profiles", l.Profiles().Len())
+	loaded, examples := unpacked(t, folder, filepath.Join(folder, "example"))
+	if loaded.Profiles().Len() != 59 {
+		t.Errorf("%d profiles", loaded.Profiles().Len())
 	}
-	// Three Questionnaires claim a profile of another guide (SDC).
-	accepted(t, l, examples, 177, "Questionnaire-hunger-vital-sign-example.json", "Questionnaire-phq-9-example.json", "Questionnaire-prapare-example.json")
-	examples["patient"], examples["pressure"] = parse(t, complete("Patient", coreExamples[0])), parse(t, complete("Observation", coreExamples[1]))
-	refused(t, l, examples, coreBroken)
-	refused(t, l, examples, []broken{{"no name", "patient", `"name":[{"family":"A","given":["B"]}]`, `"name":[{"text":"A"}]`, "us-core-6 Patient.name[0]"}})
+	builtin := judge.NewLibrary()
+	for _, l := range []*judge.Library{builtin, loaded} {
+		// Three Questionnaires claim a profile of another guide (SDC).
+		accepted(t, l, examples, 177, "Questionnaire-hunger-vital-sign-example.json", "Questionnaire-phq-9-example.json", "Questionnaire-prapare-example.json")
+	}
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(examples)) {
+		claims := strings.Join(judge.Claimed(examples[name]), " ")
+		if seen[claims] || claims == "" {
+			continue
+		}
+		seen[claims] = true
+		agree(t, name, builtin, loaded, examples[name])
+	}
+}
+
+// agree wants two libraries to say the same of what a resource becomes when parts of it are missing or others than they
+// were; every fourth of what could be changed is.
+func agree(t *testing.T, name string, a, b *judge.Library, doc *resource.Doc) {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(doc.Raw(), &v); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	altered(v, func() {
+		if n++; n%4 != 0 {
+			return
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := resource.Parse(raw, resource.Limits{})
+		if err != nil {
+			return
+		}
+		have, want := findings(a, doc), findings(b, doc)
+		if have != want {
+			t.Errorf("%s, the change %d\nhave %s\nwant %s", name, n, have, want)
+		}
+	})
+}
+
+// findings is what is found in a resource, each once. That a choice is missing is said of "value[x]" by R4 and of "value" by
+// a profile.
+func findings(l *judge.Library, doc *resource.Doc) string {
+	var out []string
+	for _, i := range l.Profiles().Validate(doc, judge.Claimed(doc)) {
+		out = append(out, fmt.Sprintf("%s %s %s", i.Severity, i.Rule, strings.TrimSuffix(i.Expression, "[x]")))
+	}
+	slices.Sort(out)
+	return strings.Join(slices.Compact(out), "\n")
+}
+
+// altered changes one thing in a value of JSON after the other: a member is missing, a text is another, an item is that
+// beside it.
+func altered(v any, yield func()) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			was := v[name]
+			if name == "resourceType" || name == "text" {
+				continue
+			}
+			delete(v, name)
+			yield()
+			if s, ok := was.(string); ok {
+				v[name] = s + "x"
+				yield()
+			}
+			v[name] = was
+			altered(was, yield)
+		}
+	case []any:
+		for i := range v {
+			altered(v[i], yield)
+			was := v[i]
+			v[i] = v[(i+1)%len(v)]
+			yield()
+			v[i] = was
+		}
+	}
 }

@@ -20,7 +20,10 @@ type rule struct {
 	types     []typeRule
 	fixed     resource.Node
 	pattern   resource.Node
+	least     resource.Node // minValue[x]
+	most      resource.Node // maxValue[x]
 	binding   profile.Binding
+	beyond    profile.Binding // the value set that no code may be outside of, whatever the strength of binding
 	rules     []profile.Rule
 	slicing   *slicing
 	reference string // of a contentReference: the id of the element whose content this has
@@ -181,6 +184,10 @@ func (r *rule) read(e resource.Node) error {
 			r.fixed = m
 		case strings.HasPrefix(name, "pattern"):
 			r.pattern = m
+		case strings.HasPrefix(name, "minValue"):
+			r.least = m
+		case strings.HasPrefix(name, "maxValue"):
+			r.most = m
 		}
 	}
 	reference := textOf(e, "contentReference")
@@ -220,12 +227,27 @@ func texts(all resource.Node) (out []string) {
 	return out
 }
 
+// maxValueSet is the extension of a binding that names the set of all codes that may be there at all.
+const maxValueSet = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
+
 func (r *rule) readBinding(b resource.Node) {
 	strengths := map[string]profile.Strength{"required": profile.Required, "extensible": profile.Extensible, "preferred": profile.Preferred}
-	set, _, _ := strings.Cut(textOf(b, "valueSet"), "|")
-	if s := strengths[textOf(b, "strength")]; s != profile.Unbound && set != "" {
-		r.binding = profile.Binding{Strength: s, ValueSet: set, Codes: profile.ValueSet(set)}
+	if s := strengths[textOf(b, "strength")]; s != profile.Unbound {
+		r.binding = bindingTo(textOf(b, "valueSet"), s)
 	}
+	for x := range b.Get("extension").Items() {
+		if textOf(x, "url") == maxValueSet {
+			r.beyond = bindingTo(textOf(x, "valueCanonical"), profile.Required)
+		}
+	}
+}
+
+func bindingTo(canonical string, s profile.Strength) profile.Binding {
+	set, _, _ := strings.Cut(canonical, "|")
+	if set == "" {
+		return profile.Binding{}
+	}
+	return profile.Binding{Strength: s, ValueSet: set, Codes: profile.ValueSet(set)}
 }
 
 // readRules leaves out what Check knows without FHIRPath.

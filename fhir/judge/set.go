@@ -29,9 +29,9 @@ type Evaluator interface {
 	True(expression string, at resource.Node, typ string, within resource.Node) (bool, error)
 }
 
-// Set is profiles that a resource can be validated against, beside R4's own definitions. The zero Set has none, no
-// terminology but R4's required codes, and evaluates no invariants. A Set that nobody adds to any more is safe for
-// concurrent use.
+// Set is profiles that a resource can be validated against, with those that are built in behind them. The zero Set has
+// only these, no terminology but R4's required codes, and evaluates no invariants. A Set that nobody adds to any more is
+// safe for concurrent use.
 type Set struct {
 	Terms      Terms      // nil: codes of R4's required bindings only
 	Invariants Invariants // nil: none
@@ -78,10 +78,16 @@ func (p *Profile) Targets() []string {
 
 const coreBase = "http://hl7.org/fhir/StructureDefinition/"
 
-// IsCore reports whether a URL is that of one of R4's own types, which Check knows.
-func IsCore(url string) bool {
-	name, ok := strings.CutPrefix(url, coreBase)
-	return url == "" || ok && profile.Of(name) != nil
+// IsCore reports whether a canonical reference is to one of R4's own types, which Check knows.
+func IsCore(canonical string) bool { return canonical == "" || coreType(canonical) != "" }
+
+// coreType is the type that a canonical reference is to, "" if to none of R4's own.
+func coreType(canonical string) string {
+	name, ok := strings.CutPrefix(canonical, coreBase)
+	if name = strings.TrimSuffix(name, "|4.0.1"); !ok || profile.Of(name) == nil {
+		return ""
+	}
+	return name
 }
 
 // Add puts a profile into the set, in place of one with the same URL and version, and makes it the one that its URL
@@ -96,8 +102,17 @@ func (s *Set) Add(p *Profile) {
 	}
 }
 
-// Find is the profile of a canonical reference, "url" or "url|version"; nil if the set has none.
-func (s *Set) Find(canonical string) *Profile { return s.profiles[canonical] }
+// Find is the profile of a canonical reference, "url" or "url|version": that of the set, or else the built-in one; nil if
+// there is neither.
+func (s *Set) Find(canonical string) *Profile {
+	if p := s.profiles[canonical]; p != nil {
+		return p
+	}
+	return Builtin(canonical)
+}
+
+// Loaded is the profile of a canonical reference that was put into the set; nil if there is none.
+func (s *Set) Loaded(canonical string) *Profile { return s.profiles[canonical] }
 
 // With is a set of the profiles of s and more, which s itself does not get.
 func (s *Set) With(more ...*Profile) *Set {
@@ -116,7 +131,7 @@ func (s *Set) Knowing(terms Terms) *Set {
 	return &Set{Terms: terms, Invariants: s.Invariants, profiles: s.profiles}
 }
 
-// Len is how many profiles the set has.
+// Len is how many profiles were put into the set.
 func (s *Set) Len() int {
 	n := 0
 	for url := range s.profiles {

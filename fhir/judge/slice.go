@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"cairn/fhir/profile"
@@ -281,13 +283,16 @@ func (v *validator) walk(at spot, step string) spot {
 		return at.extension(argument)
 	}
 	out := spot{pattern: at.pattern.Get(name)}
-	if at.rule != nil {
-		for _, from := range [2]resource.Node{at.rule.fixed, at.rule.pattern} {
-			if from.Get(name).Exists() {
-				out.pattern = from.Get(name)
+	for _, from := range at.rule.saying() {
+		if from == nil || out.rule != nil || out.pattern.Exists() && from != at.rule {
+			break
+		}
+		for _, n := range [2]resource.Node{from.fixed, from.pattern} {
+			if n.Get(name).Exists() {
+				out.pattern = n.Get(name)
 			}
 		}
-		out.rule = childNamed(at.rule, name)
+		out.rule = childNamed(from, name)
 	}
 	if out.pattern.Kind() == resource.Array {
 		out.pattern = out.pattern.At(0)
@@ -299,6 +304,17 @@ func (v *validator) walk(at spot, step string) spot {
 		}
 		out.values = append(out.values, more...)
 	}
+	return out
+}
+
+// saying is the rules that may say what stands below an element: its own, and those of its slices, first of those that
+// have to be there. So R4's blood pressure tells components apart: by the code of a slice of their codes.
+func (r *rule) saying() []*rule {
+	if r == nil || len(r.slices) == 0 {
+		return []*rule{r}
+	}
+	out := append([]*rule{r}, r.slices...)
+	slices.SortStableFunc(out[1:], func(a, b *rule) int { return cmp.Compare(min(b.min, 1), min(a.min, 1)) })
 	return out
 }
 

@@ -3,6 +3,7 @@ package judge
 import (
 	"strings"
 
+	"cairn/fhir/guide"
 	"cairn/fhir/profile"
 	"cairn/fhir/resource"
 )
@@ -13,6 +14,8 @@ const (
 	RuleFixed     = "fixed"             // a value other than the fixed one
 	RulePattern   = "pattern"           // a value without the pattern
 	RuleLength    = "max-length"        // a text that is too long
+	RuleLeast     = "min-value"         // a value below the least one
+	RuleMost      = "max-value"         // a value above the greatest one
 	RuleSlice     = "slice"             // a value in no slice where slicing is closed, or out of order
 	RuleSliceMin  = "slice-min"         // a slice with too few values
 	RuleSliceMax  = "slice-max"         // a slice with too many
@@ -151,12 +154,13 @@ type value struct {
 	contained bool // a resource inside another one
 }
 
-// at is where the value stands.
+// at is where the value stands, as a FHIRPath: what JSON keeps under _birthDate is part of birthDate.
 func (o value) at() string {
-	if o.node.Exists() {
-		return o.node.Expression()
+	n := o.node
+	if !n.Exists() {
+		n = o.note
 	}
-	return o.note.Expression()
+	return strings.ReplaceAll(n.Expression(), "._", ".")
 }
 
 func (o value) primitive() bool { return kindOf(o.shape) == profile.Primitive }
@@ -164,17 +168,26 @@ func (o value) primitive() bool { return kindOf(o.shape) == profile.Primitive }
 // asked validates the root against a profile that was asked for by its URL.
 func (v *validator) asked(url string) {
 	if IsCore(url) {
-		if name := strings.TrimPrefix(url, coreBase); name != "" && !profile.Of(v.doc.Type()).Is(name) {
+		if name := coreType(url); name != "" && !profile.Of(v.doc.Type()).Is(name) {
 			v.add(profile.Issue{Severity: profile.Error, Code: "value", Rule: RuleProfile, Expression: v.doc.Type(), Text: "The profile is for another type of resource.", Profile: url})
 		}
 		return
 	}
 	p := v.set.Find(url)
 	if p == nil {
-		v.add(profile.Issue{Severity: profile.Error, Code: "not-found", Rule: RuleProfile, Expression: v.doc.Type(), Text: "This profile is not known here. Store its StructureDefinition first.", Profile: url})
+		v.add(profile.Issue{Severity: profile.Error, Code: "not-found", Rule: RuleProfile, Expression: v.doc.Type(), Text: "This profile is not known here. Store its StructureDefinition first." + otherVersion(url), Profile: url})
 		return
 	}
 	v.profile(v.rootValue(), p)
+}
+
+// otherVersion names the version in which a profile is built in, where another one was asked for.
+func otherVersion(canonical string) string {
+	url, _, _ := strings.Cut(canonical, "|")
+	if version := guide.Version("StructureDefinition", url); version != "" {
+		return " Version " + version + " of it is built in."
+	}
+	return ""
 }
 
 func (v *validator) rootValue() value {
@@ -224,9 +237,13 @@ func (v *validator) content(o value, r *rule) {
 		return
 	}
 	v.fixed(o, r)
+	v.limits(o, r)
 	v.typed(o, r)
 	if r.binding.Strength != profile.Unbound {
 		v.bound(o, r.binding)
+	}
+	if r.beyond.Strength != profile.Unbound {
+		v.within(o, r.beyond)
 	}
 	for _, inv := range r.rules {
 		v.invariant(o, inv)
@@ -244,7 +261,7 @@ func (v *validator) element(o value, r *rule) {
 	values := o.values(r.name)
 	if text := outside(len(values), r, "this element"); text != "" {
 		rule, code := profile.RuleMin, "required"
-		if len(values) > 0 && len(values) > r.max {
+		if r.max != unset && len(values) > r.max {
 			rule, code = profile.RuleMax, "structure"
 		}
 		v.report(profile.Error, code, rule, text, o.at()+"."+strings.TrimSuffix(r.name, "[x]"))

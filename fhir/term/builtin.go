@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"cairn/fhir/guide"
 	"cairn/fhir/resource"
 )
 
@@ -20,8 +21,8 @@ import (
 //go:embed builtin.bin
 var table []byte
 
-// Builtin is the source of the code systems and value sets of R4 4.0.1, HL7 v3 and the HL7 v2 tables. A system is read
-// when it is first asked for and kept.
+// Builtin is the source of the code systems and value sets of R4 4.0.1, HL7 v3, the HL7 v2 tables, and US Core 6.1.0. A
+// system is read when it is first asked for and kept.
 func Builtin() Source { return builtinSource() }
 
 var builtinSource = sync.OnceValue(func() *builtin {
@@ -79,10 +80,16 @@ func unpack(block []byte) ([]byte, error) {
 	return dec.DecodeAll(block, nil)
 }
 
+// kinds is the types of resources by their letters.
+var kinds = map[string]string{"C": "CodeSystem", "V": "ValueSet"}
+
 // find returns the document of a resource, nil where there is none of that version. kind is "C" or "V".
 func (b *builtin) find(kind, url, version string) (*resource.Doc, error) {
 	l, ok := b.places[kind+url]
-	if !ok || version != "" && version != l.version {
+	if !ok {
+		return guide.Find(kinds[kind], url, version), nil
+	}
+	if version != "" && version != l.version {
 		return nil, nil
 	}
 	block, err := unpack(b.blocks[l.block])
@@ -130,5 +137,5 @@ func Known() (systems, sets []string) {
 			sets = append(sets, key[1:])
 		}
 	}
-	return systems, sets
+	return append(systems, guide.URLs("CodeSystem")...), append(sets, guide.URLs("ValueSet")...)
 }

@@ -116,6 +116,8 @@ func TestExpandRefuses(t *testing.T) {
 	}
 }
 
+const core = "http://hl7.org/fhir/us/core/ValueSet/"
+
 func TestContains(t *testing.T) {
 	src := loaded(t)
 	for _, c := range []struct {
@@ -143,6 +145,13 @@ func TestContains(t *testing.T) {
 		{"http://terminology.hl7.org/ValueSet/v3-ActEncounterCode", v3 + "ActCode", "AMB", true, false},
 		{"http://terminology.hl7.org/ValueSet/v3-ActEncounterCode", v3 + "ActCode", "_ActEncounterCode", false, false},
 		{"http://terminology.hl7.org/ValueSet/v3-ActEncounterCode", v3 + "ActCode", "R", false, false},
+		{core + "birthsex", v3 + "AdministrativeGender", "F", true, false},
+		{core + "birthsex", v3 + "AdministrativeGender", "UN", false, false},
+		{core + "omb-race-category|6.1.0", "urn:oid:2.16.840.1.113883.6.238", "2131-1", true, false},
+		{core + "omb-race-category", "urn:oid:2.16.840.1.113883.6.238", "2135-2", false, false},
+		{core + "us-core-simple-observation-category", "http://hl7.org/fhir/us/core/CodeSystem/us-core-category", "sdoh", true, false},
+		{core + "us-core-documentreference-type", "http://loinc.org", "34117-2", false, true},
+		{core + "us-core-documentreference-type", "http://a.example", "34117-2", false, false},
 	} {
 		set, err := FindSet(src, c.url)
 		if err != nil {

@@ -110,7 +110,7 @@ func (d *Desk) set(ctx context.Context, actor identity.Actor, asked []string) (*
 		if p == nil {
 			continue
 		}
-		if d.library.Profiles().Find(url) == nil {
+		if d.library.Profiles().Find(url) != p {
 			more = append(more, p)
 		}
 		if queue = append(queue, p.Needs()...); i < len(asked) {
@@ -120,20 +120,23 @@ func (d *Desk) set(ctx context.Context, actor identity.Actor, asked []string) (*
 	return d.library.For(d.codes(ctx, actor)).With(more...), nil
 }
 
-// profile finds one profile, nil if there is none of that URL.
+// profile finds one profile, nil if there is none of that URL: a loaded one
+// before a stored one before a built-in one.
 func (d *Desk) profile(ctx context.Context, actor identity.Actor, canonical string) (*judge.Profile, error) {
-	if p := d.library.Profiles().Find(canonical); p != nil || !staff(actor) {
+	if p := d.library.Profiles().Loaded(canonical); p != nil || judge.IsCore(canonical) {
 		return p, nil
 	}
-	if judge.IsCore(canonical) {
-		return nil, nil
+	if staff(actor) {
+		url, version, _ := strings.Cut(canonical, "|")
+		raw, err := d.stored(ctx, actor, "StructureDefinition", url, version)
+		if err != nil {
+			return nil, err
+		}
+		if raw != nil {
+			return d.compile(raw)
+		}
 	}
-	url, version, _ := strings.Cut(canonical, "|")
-	raw, err := d.stored(ctx, actor, "StructureDefinition", url, version)
-	if raw == nil || err != nil {
-		return nil, err
-	}
-	return d.compile(raw)
+	return judge.Builtin(canonical), nil
 }
 
 // staff reports whether an actor may use what this hospital stores for its own.
