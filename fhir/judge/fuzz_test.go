@@ -3,6 +3,7 @@ package judge_test
 import (
 	"testing"
 
+	"cairn/fhir/guide"
 	"cairn/fhir/judge"
 	"cairn/fhir/resource"
 )
@@ -40,13 +41,26 @@ func FuzzValidate(f *testing.F) {
 	})
 }
 
-// BenchmarkValidate validates a blood pressure against R4 and a profile with slices.
+// BenchmarkValidate validates a blood pressure against R4 and a profile with slices: a small one, and that of US Core.
 func BenchmarkValidate(b *testing.B) {
 	l := library(b, definition("http://a.example/x", "Observation", "", sliced2("Observation", "component", "value", "code")+
 		`,{"id":"Observation.component:a","min":1},{"id":"Observation.component:a.code","patternCodeableConcept":{"coding":[{"code":"8480-6"}]}}`))
 	doc := parse(b, complete("Observation", coreExamples[1]))
-	b.ReportAllocs()
+	for name, url := range map[string]string{"small": "http://a.example/x", "uscore": core6 + "us-core-blood-pressure"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				l.Profiles().Validate(doc, []string{url})
+			}
+		})
+	}
+}
+
+// BenchmarkRead compiles a built-in profile, as is done when it is first asked for.
+func BenchmarkRead(b *testing.B) {
 	for b.Loop() {
-		l.Profiles().Validate(doc, []string{"http://a.example/x"})
+		if _, err := judge.Read(guide.Find("StructureDefinition", core6+"us-core-blood-pressure", "")); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -6,8 +6,9 @@
 // configuration names, read at start, and from the StructureDefinition,
 // ValueSet and CodeSystem resources that this hospital stores. A stored one is
 // used through the gate like any other record, by whoever asks, with its entry
-// in the log. What the folder has stands before what is stored. Other hospitals
-// and patients are answered from R4 and the folder.
+// in the log. What the folder has stands before what is stored, and both before
+// what is built in: R4's own profiles and US Core's. Other hospitals and patients
+// are answered from the folder and what is built in.
 package judge
 
 import (
