@@ -169,3 +169,21 @@ func TestHistoryWhileOthersWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestCreateOnceUnderAKey: of twenty that create the same under the same key, one
+// creates, and all are answered with the same record.
+func TestCreateOnceUnderAKey(t *testing.T) {
+	access := token(t, physician(t))
+	key := fmt.Sprintf("key-%d", time.Now().UnixNano())
+	var ids sync.Map
+	got := together(t, 20, func(int) answer {
+		a := send(t, access, "POST", "Organization", `{"resourceType":"Organization","name":"`+key+`"}`, "Idempotency-Key: "+key)
+		ids.Store(a.get(t, "id"), true)
+		return a
+	})
+	different := 0
+	ids.Range(func(any, any) bool { different++; return true })
+	if got[http.StatusCreated] != 1 || got[http.StatusOK] != 19 || different != 1 {
+		t.Errorf("answers by status: %v, of %d records", got, different)
+	}
+}

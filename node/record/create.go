@@ -9,7 +9,14 @@ import (
 // Create stores a new record under an id of its own (FHIR R4 3.1.0.8). An id
 // in the body is ignored.
 func (d *Desk) Create(ctx context.Context, actor identity.Actor, typ string, body []byte) (Version, error) {
-	return d.create(ctx, actor, typ, body, nil)
+	return d.create(ctx, actor, typ, body, nil, nil)
+}
+
+// CreateOnce is Create under a key: the same bytes under the same key, by the
+// same client, create one record. It is the answer to a repeat as well, as far as
+// it is there and may be seen; then it is not Created.
+func (d *Desk) CreateOnce(ctx context.Context, actor identity.Actor, typ string, body []byte, key string) (Version, error) {
+	return d.create(ctx, actor, typ, body, nil, createdOnce(actor, typ, body, key))
 }
 
 // CreateUnless is Create if the condition finds nothing. If it finds one, that
@@ -18,10 +25,10 @@ func (d *Desk) Create(ctx context.Context, actor identity.Actor, typ string, bod
 // calls at once with the same condition, which what they store meets, exactly
 // one creates.
 func (d *Desk) CreateUnless(ctx context.Context, actor identity.Actor, typ string, body []byte, c Condition) (Version, error) {
-	return d.create(ctx, actor, typ, body, &c)
+	return d.create(ctx, actor, typ, body, &c, nil)
 }
 
-func (d *Desk) create(ctx context.Context, actor identity.Actor, typ string, body []byte, c *Condition) (out Version, err error) {
+func (d *Desk) create(ctx context.Context, actor identity.Actor, typ string, body []byte, c *Condition, once *onlyOnce) (out Version, err error) {
 	if err := d.mayWrite(ctx, actor, "create", typ); err != nil {
 		return Version{}, err
 	}
@@ -33,6 +40,16 @@ func (d *Desk) create(ctx context.Context, actor identity.Actor, typ string, bod
 	var w *draft
 	err = d.repeat(ctx, func() (*batch, error) {
 		var holds []hold
+		if once != nil {
+			before, err := once.before(ctx, d)
+			if err != nil || before != "" {
+				if err == nil {
+					out, err = d.now(ctx, actor, typ, before)
+				}
+				return nil, err
+			}
+			holds = append(holds, once.note(id))
+		}
 		if c != nil {
 			m, err := d.meet(ctx, actor, *c)
 			if err != nil {
