@@ -99,12 +99,14 @@ func (x *mapper) measurement(s er7.Segment, v er7.Value) element.Object {
 	return o
 }
 
-// structured reads SN: comparator, number, separator, number.
+// structured reads SN: comparator, number, separator, number. What no type of
+// FHIR says is kept in words.
 func (x *mapper) structured(s er7.Segment, v er7.Value, o element.Object) {
 	comparator, separator := x.Text(v.Component(1)), x.Text(v.Component(3))
 	first, second := x.Decimal(v.Component(2)), x.Decimal(v.Component(4))
+	equal := comparator == "" || comparator == "="
 	switch {
-	case comparator == "<>" || separator == "+" || separator != "" && second == "" && strings.ContainsAny(separator, ":/-"):
+	case !equal && (separator == "-" || !slices.Contains(comparators, comparator)) || separator == "+" || separator != "" && second == "" && strings.ContainsAny(separator, ":/-"):
 		words := strings.Fields(strings.Join([]string{comparator, first.String(), separator, second.String()}, " "))
 		o.Put("valueString", strings.Join(words, " "))
 	case separator == ":" || separator == "/":
@@ -118,8 +120,11 @@ func (x *mapper) structured(s er7.Segment, v er7.Value, o element.Object) {
 	}
 }
 
+// comparators are those that a Quantity can have.
+var comparators = []string{"<", "<=", ">", ">="}
+
 func compared(quantity element.Object, comparator string) element.Object {
-	if quantity != nil && slices.Contains([]string{"<", "<=", ">", ">="}, comparator) {
+	if quantity != nil && slices.Contains(comparators, comparator) {
 		quantity["comparator"] = comparator
 	}
 	return quantity
