@@ -35,6 +35,12 @@ const (
 	KindScrub              = "scrub"                // the hospital re-read and re-hashed its data
 	KindSubscription       = "subscription.changed" // somebody asked to be told of changes, changed that, or ended it
 	KindAdmin              = "admin"                // an operator changed something
+	KindRecoveryPrepared   = "recovery.prepared"    // a patient left what opens and cancels the recovery of her sign-in
+	KindRecoveryBegun      = "recovery.begun"       // somebody began to recover a patient's sign-in
+	KindRecoveryWaits      = "recovery.waits"       // a recovery waits, said once a day
+	KindRecoveryCancelled  = "recovery.cancelled"   // a recovery was cancelled
+	KindRecoveryEffective  = "recovery.effective"   // a fresh passkey took the place of the old ones
+	KindShareReleased      = "recovery.share"       // this hospital gave its share as a guardian
 )
 
 // Kinds of actors. Machines and people are told apart.

@@ -40,6 +40,12 @@ var phrases = map[string]string{
 	KindScrub:              "the stored data were checked",
 	KindSubscription:       "a subscription to notifications was made, changed or ended",
 	KindAdmin:              "an operator changed something",
+	KindRecoveryPrepared:   "a patient prepared the recovery of her sign-in",
+	KindRecoveryBegun:      "the recovery of a patient's sign-in was begun",
+	KindRecoveryWaits:      "the recovery of a patient's sign-in waits and can be cancelled",
+	KindRecoveryCancelled:  "the recovery of a patient's sign-in was cancelled",
+	KindRecoveryEffective:  "a fresh passkey took the place of a patient's old ones",
+	KindShareReleased:      "a share of a patient's recovery was released to her",
 }
 
 // sentences returns what b proves, by whom, as of when, and what it does not

@@ -1,7 +1,9 @@
 package chain
 
 import (
+	"errors"
 	"fmt"
+	"sort"
 
 	"cairn/ledger/calendar"
 	"cairn/ledger/member"
@@ -186,6 +188,26 @@ func (c *Chain) Mark(image [32]byte) (uint64, bool) {
 	defer c.replica.mu.RUnlock()
 	_, marks, _, _ := c.replica.machine.Books()
 	return marks.Height(image)
+}
+
+// TimeOf returns the time of the block at a height, in Unix milliseconds. The block must have changed a book, as one
+// has that brought a mark.
+func (c *Chain) TimeOf(height uint64) (int64, error) {
+	size := c.CalendarSize()
+	var failed error
+	at := sort.Search(int(size), func(i int) bool { //nolint:gosec // fewer than 2^63 blocks
+		leaf, err := c.CalendarLeaf(uint64(i)) //nolint:gosec // not negative
+		failed = errors.Join(failed, err)
+		return err != nil || leaf.Height >= height
+	})
+	if failed != nil {
+		return 0, failed
+	}
+	leaf, err := c.CalendarLeaf(uint64(at)) //nolint:gosec // not negative
+	if err != nil || leaf.Height != height {
+		return 0, fmt.Errorf("no block that changed a book at height %d: %w", height, err)
+	}
+	return leaf.Time, nil
 }
 
 // Member returns a member as of the present height.
