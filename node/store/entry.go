@@ -83,6 +83,12 @@ func (v *View) CountEntries(subject string) (int, error) {
 	return int(n), err
 }
 
+// HasEntry tells whether a subject has an entry of a kind.
+func (v *View) HasEntry(subject, kind string) (bool, error) {
+	n, err := v.c.number("SELECT count(*) FROM (SELECT 1 FROM entry WHERE subject = ? AND subject <> '' AND kind = ? LIMIT 1) AS found", subject, kind)
+	return n > 0, err
+}
+
 // Size returns the number of entries in the log as this View sees it.
 func (v *View) Size() (uint64, error) {
 	n, err := v.c.number("SELECT max(idx) + 1 FROM entry")
