@@ -36,6 +36,7 @@ import (
 	"cairn/node/patient"
 	"cairn/node/peer"
 	"cairn/node/record"
+	"cairn/node/recovery"
 	"cairn/node/staff"
 	"cairn/node/store"
 	"cairn/node/subscription"
@@ -65,6 +66,7 @@ type Node struct {
 	Terms    *term.Desk
 	Bulk     *bulk.Desk
 	Judge    *judge.Desk
+	Recovery *recovery.Desk
 	Witness  *witness.Witness
 	Evidence *evidence.Log
 	Chain    *chain.Chain
@@ -218,7 +220,13 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	})
 	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Log)
 	n.Patients = patient.New(home, n.Door, n.journal, n.store)
-	n.Accounts = account.New(n.Door, n.journal, n.store)
+	if n.Recovery, err = recovery.New(ctx, recovery.Config{
+		Home: home, Network: n.Genesis.ID(), Least: int64(n.Genesis.Params.RecoveryMillis), Key: keys.ChestRecovery, //nolint:gosec // at most a year
+	}, n.Door, n.journal, n.store, n.Chain, n.Grants, n.chest, n.Log); err != nil {
+		return err
+	}
+	n.Door.SettleWith(n.Recovery)
+	n.Accounts = account.New(n.Door, n.journal, n.store, n.Recovery)
 	n.Staff = staff.New(home, n.Door, n.journal, n.store)
 	peers, err := peer.New(home, n.ring.Client(), client)
 	if err != nil {
@@ -295,6 +303,7 @@ func (n *Node) lead(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return n.beat.Run(ctx) })
 	group.Go(func() error { n.Grants.Watch(ctx); return nil })
+	group.Go(func() error { n.Recovery.Run(ctx); return nil })
 	group.Go(func() error { n.Bulk.Run(ctx); return nil })
 	group.Go(func() error { n.Subscriptions.Run(ctx); return nil })
 	return group.Wait()

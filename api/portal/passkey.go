@@ -99,11 +99,16 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if !s.guesses.Allows(r, 1) {
 		return fault.New(fault.Busy, "rate", "too many wrong codes came from this address").WithHint("wait a minute, then try again")
 	}
-	subject, err := s.Accounts.Register(r.Context(), in.Response, in.Name)
+	subject, waits, err := s.Accounts.Register(r.Context(), in.Response, in.Name)
 	if err != nil {
 		return err
 	}
 	s.guesses.Return(r, 1)
+	if waits {
+		face.Write(w, http.StatusAccepted, map[string]any{"patient": subject, "waits": true,
+			"text": "This passkey counts when the waiting time of your recovery has ended. Somebody who is not you could have asked for it, so you are told meanwhile."})
+		return nil
+	}
 	face.Write(w, http.StatusCreated, map[string]string{"patient": subject})
 	return nil
 }

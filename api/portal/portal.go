@@ -18,6 +18,7 @@ import (
 	"cairn/node/grant"
 	"cairn/node/identity"
 	"cairn/node/patient"
+	"cairn/node/recovery"
 )
 
 // Server answers the portal's requests below /portal.
@@ -27,13 +28,16 @@ type Server struct {
 	Patients *patient.Desk
 	Accounts *account.Desk
 	Bundles  *bundle.Desk
+	Recovery *recovery.Desk
 
 	guesses face.Limit // wrong one-time codes, by address
+	secrets face.Limit // tries of what needs no sign-in but a secret, by address
 }
 
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
 	s.guesses.PerSecond, s.guesses.Burst = guessesPerSecond, guessesBurst
+	s.secrets.PerSecond, s.secrets.Burst = secretsPerSecond, secretsBurst
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST /portal/passkeys/options": s.registerOptions,
@@ -41,6 +45,13 @@ func (s *Server) Handler() http.Handler {
 		"POST /portal/signin/options":   s.signInOptions,
 		"POST /portal/signin":           s.signIn,
 		"POST /portal/consents":         s.accept,
+		"GET /portal/guardian":          s.guardian,
+		"POST /portal/recovery/options": s.guessing(s.recoverOptions),
+		"POST /portal/recovery":         s.guessing(s.recover),
+		"POST /portal/safes":            s.guessing(s.fetchSafe),
+		"POST /portal/pleas":            s.guessing(s.plead),
+		"POST /portal/pleas/fetch":      s.guessing(s.plea),
+		"POST /portal/pleas/shares":     s.guessing(s.share),
 	} {
 		mux.HandleFunc(pattern, open(serve))
 	}
@@ -56,6 +67,14 @@ func (s *Server) Handler() http.Handler {
 		"GET /portal/consents":                  s.consents,
 		"POST /portal/locators":                 s.locate,
 		"GET /portal/log":                       s.log,
+		"PUT /portal/recovery/deposit":          s.deposit,
+		"GET /portal/recovery":                  s.recoveries,
+		"DELETE /portal/recovery":               s.cancelRecovery,
+		"GET /portal/recovery/due":              s.recoveriesDue,
+		"GET /portal/safe":                      s.safe,
+		"PUT /portal/safe":                      s.putSafe,
+		"DELETE /portal/safe":                   s.dropSafe,
+		"POST /portal/guardian/releases":        s.release,
 		"GET /portal/evidence/{event}":          s.evidence,
 	} {
 		mux.HandleFunc(pattern, s.signedIn(serve))

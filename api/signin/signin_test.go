@@ -101,8 +101,11 @@ func TestLostEverything(t *testing.T) {
 	stale, _ := invite(t, id)
 	code, _ := invite(t, id)
 	b.newKey()
-	if a := b.register(code); a.status != http.StatusCreated {
+	if a := b.register(code); a.status != http.StatusAccepted {
 		t.Fatalf("the new passkey: %d %s", a.status, a.body)
+	}
+	if a := b.signIn(); a.status != http.StatusUnauthorized {
+		t.Errorf("whoever has a code of the hospital is her at once: %d", a.status)
 	}
 	b.newKey()
 	if a := b.register(stale); a.status != http.StatusUnauthorized {

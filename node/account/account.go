@@ -23,11 +23,18 @@ type Desk struct {
 	door    *identity.Door
 	journal *evidence.Journal
 	store   *store.Store
+	locks   Locks
+}
+
+// Locks keeps back a passkey of somebody who had passkeys before. A nil one keeps
+// back none.
+type Locks interface {
+	Invited(tx *store.Tx, subject string, f identity.Fresh) (waits bool, err error)
 }
 
 // New makes the desk.
-func New(door *identity.Door, j *evidence.Journal, st *store.Store) *Desk {
-	return &Desk{door: door, journal: j, store: st}
+func New(door *identity.Door, j *evidence.Journal, st *store.Store, locks Locks) *Desk {
+	return &Desk{door: door, journal: j, store: st, locks: locks}
 }
 
 // Entrance is where and how somebody comes in.
@@ -107,26 +114,38 @@ func (d *Desk) prove(ctx context.Context, at identity.Attempt) (*identity.Proven
 }
 
 // Register keeps the passkey of who holds a one-time code, using the code up. It
-// returns the local id of a patient, "" for staff.
-func (d *Desk) Register(ctx context.Context, response []byte, name string) (patient string, err error) {
+// returns the local id of a patient, "" for staff, and whether the passkey has to
+// wait: that of a patient who had passkeys before counts when the time lock of her
+// recovery has ended, so that who can issue codes cannot be her at once.
+func (d *Desk) Register(ctx context.Context, response []byte, name string) (patient string, waits bool, err error) {
 	checked, err := d.door.Register(response, name)
 	if err != nil {
-		return "", err
+		return "", false, err
+	}
+	if d.locks != nil {
+		checked.Wait = func(tx *store.Tx, subject string, f identity.Fresh) (bool, error) {
+			var err error
+			waits, err = d.locks.Invited(tx, subject, f)
+			return waits, err
+		}
 	}
 	var owner string
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
 		if owner, err = checked.Keep(tx); err != nil {
 			return err
 		}
+		if waits {
+			return nil
+		}
 		return d.log(tx, registered(owner, checked))
 	})
 	if fault.Is(err, fault.Gone) || fault.Is(err, fault.NotFound) {
-		return "", fault.Wrap(fault.Unauthenticated, "invitation", "this code is unknown, used or expired", err).WithHint("ask the hospital for a new one")
+		return "", false, fault.Wrap(fault.Unauthenticated, "invitation", "this code is unknown, used or expired", err).WithHint("ask the hospital for a new one")
 	}
 	if strings.HasPrefix(owner, identity.StaffOwner("")) {
-		return "", err
+		return "", false, err
 	}
-	return owner, err
+	return owner, waits, err
 }
 
 // registered is the event of a passkey that came with a code: whoever had it.

@@ -17,6 +17,7 @@ const (
 	toSignIn   = "sign-in"
 	toRegister = "register"
 	toAdd      = "add"
+	toRecover  = "recover"
 )
 
 // challenges makes nonces and knows its own again without remembering them, so

@@ -39,6 +39,7 @@ type Door struct {
 	box        box
 	secret     [32]byte       // of keyed
 	decoy      *store.Passkey // in the place of one that is not known
+	settler    Settler        // nil: nothing is to be settled before a passkey counts
 	checks     atomic.Int64   // signatures of passkeys that were compared
 }
 

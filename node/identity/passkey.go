@@ -93,16 +93,13 @@ func (d *Door) newDecoy() error {
 // here, made at the portal of `only`, or of any member if only is "" (this
 // hospital, if it is one portal of several members).
 func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte, only string) (c *credential, portal string, err error) {
-	row := d.decoy
-	err = d.store.Once(ctx, func(v *store.View) error {
-		found, err := v.Passkey(a.CredentialID)
-		if err == nil {
-			row = found
+	row, unknown, err := d.registered(ctx, a.CredentialID)
+	if err == nil && !unknown && d.settler != nil && !isStaff(row.Subject) {
+		if err = d.settler.Settle(ctx, row.Subject); err == nil {
+			row, unknown, err = d.registered(ctx, a.CredentialID) // a recovery may have ended it
 		}
-		return err
-	})
-	unknown := fault.Is(err, fault.NotFound)
-	if err != nil && !unknown {
+	}
+	if err != nil {
 		return nil, "", err
 	}
 	c, key, err := d.openCredential(row)
@@ -123,6 +120,18 @@ func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte,
 		errs = append(errs, errors.New("not registered here"))
 	}
 	return nil, "", badPasskey(errors.Join(errs...))
+}
+
+// registered returns the row of a passkey, or that of the decoy and true.
+func (d *Door) registered(ctx context.Context, credential []byte) (row *store.Passkey, unknown bool, err error) {
+	err = d.store.Once(ctx, func(v *store.View) (err error) {
+		row, err = v.Passkey(credential)
+		return err
+	})
+	if fault.Is(err, fault.NotFound) {
+		return d.decoy, true, nil
+	}
+	return row, false, err
 }
 
 // VerifyPasskey checks an assertion by a patient's passkey that is registered

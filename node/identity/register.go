@@ -100,6 +100,10 @@ type Registration struct {
 	owner string    // of a signed-in person
 	key   credential
 	at    time.Time
+
+	// Wait, if it is set, is asked before a patient's passkey that came with a code
+	// is kept. If it waits, whoever was asked keeps it until its time has come.
+	Wait func(tx *store.Tx, subject string, f Fresh) (waits bool, err error)
 }
 
 // Register checks a registration response to RegisterOptions (WebAuthn Level 3,
@@ -197,6 +201,11 @@ func (r *Registration) Keep(tx *store.Tx) (owner string, err error) {
 	}
 	if len(have) >= passkeysAtMost {
 		return "", fault.New(fault.TooLarge, "passkeys-many", "there are twenty passkeys already").WithHint("remove one that is not needed")
+	}
+	if r.code != nil && !isStaff(owner) && r.Wait != nil {
+		if waits, err := r.Wait(tx, owner, Fresh{r.key}); err != nil || waits {
+			return owner, err
+		}
 	}
 	r.key.row.Subject = owner
 	return owner, tx.AddPasskey(r.door.sealCredential(&r.key))

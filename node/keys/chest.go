@@ -21,6 +21,7 @@ const (
 	ChestPasskeys      = "~passkeys"      // patients' passkeys and invitations, and on whose behalf something is done later
 	ChestSubscriptions = "~subscriptions" // what subscriptions ask for
 	ChestFeed          = "~feed"          // messages that were refused
+	ChestRecovery      = "~recovery"      // how patients' sign-ins are recovered, and this hospital's key as a guardian
 )
 
 // chestLimit bounds how many unwrapped data keys are kept in memory.
