@@ -45,6 +45,10 @@ var names = []struct{ id, name string }{
 	{"north", "North Hospital"}, {"east", "East Hospital"}, {"south", "South Hospital"}, {"west", "West Hospital"},
 }
 
+// RecoveryWaits is how long a recovery waits in a demonstration; a real network
+// takes days.
+const RecoveryWaits = 8 * time.Second
+
 // Options say how a consortium is set up.
 type Options struct {
 	Binary   string // the cairn program
@@ -76,7 +80,7 @@ func Found(o Options) (*Consortium, error) {
 		}
 		founders = append(founders, f)
 	}
-	if err := node.Found("demo", founders); err != nil {
+	if err := node.Found("demo", founders, node.RecoveryWaits(RecoveryWaits)); err != nil {
 		return nil, err
 	}
 	for _, f := range founders {

@@ -28,6 +28,8 @@ import (
 
 	"cairn/consent"
 	"cairn/consent/slip"
+	"cairn/wallet/kit"
+	"cairn/wallet/safe"
 )
 
 // Wallet is one patient's. It is not safe for concurrent use.
@@ -37,6 +39,13 @@ type Wallet struct {
 	device  virtualwebauthn.Authenticator
 	passkey virtualwebauthn.Credential
 	homes   map[string]*Home
+	granted []*Granted
+
+	stop    kit.Code // stops everything, on paper
+	seed    [32]byte // of what opens and cancels recoveries
+	round   uint64   // how often that was made afresh
+	handles []handle
+	opened  *safe.Opened // what the wallet is sealed for; nil before Protect
 }
 
 // Home is a hospital where the patient is registered.
@@ -50,9 +59,10 @@ type Home struct {
 
 // New makes a wallet with a fresh passkey for a network.
 func New(network [32]byte, client *http.Client) *Wallet {
-	w := &Wallet{client: client, network: network, homes: make(map[string]*Home), passkey: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+	w := &Wallet{client: client, network: network, stop: kit.New(kit.Stop), homes: make(map[string]*Home), passkey: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
 	w.device = virtualwebauthn.NewAuthenticator()
 	w.device.AddCredential(w.passkey)
+	rand.Read(w.seed[:]) // never fails: crypto/rand, Go 1.24
 	return w
 }
 
@@ -81,6 +91,13 @@ func (w *Wallet) Register(ctx context.Context, h Home, code string) error {
 	h.Patient = out.Patient
 	w.homes[h.ID] = &h
 	return nil
+}
+
+// Forget ends the sign-in at a hospital as far as this wallet is concerned.
+func (w *Wallet) Forget(id string) {
+	if h, ok := w.homes[id]; ok {
+		h.token = ""
+	}
 }
 
 func party(h Home) (virtualwebauthn.RelyingParty, error) {
@@ -202,6 +219,7 @@ func (w *Wallet) Grant(ctx context.Context, draft consent.Draft, custodians ...s
 			return nil, fmt.Errorf("handing the consent to %s: %w", given.Custodian, err)
 		}
 	}
+	w.granted = append(w.granted, g)
 	return g, nil
 }
 
@@ -226,6 +244,11 @@ func (w *Wallet) slip(draft consent.Draft, custodian string) (Given, error) {
 		TextHash: sha256.Sum256([]byte(slip.Text(compiled))), StopImage: slip.Image(given.secret), IssuedAt: draft.Signed,
 	}
 	rand.Read(given.Slip.Salt[:])
+	mark, err := w.stop.Mark(w.network, custodian)
+	if err != nil {
+		return Given{}, err
+	}
+	given.Slip.KitImage = slip.Image(mark)
 	given.Commitment = given.Slip.Commitment()
 	return given, nil
 }

@@ -33,22 +33,23 @@ func (c Code) Mark(network [32]byte, member string) (mark [32]byte, err error) {
 	return mark, nil
 }
 
-// WalletKey returns the key that opens a sealed wallet by its kit lock, and the
-// handle under which hospitals give the sealed wallet out. It fails with
-// ErrKind.
-func (c Code) WalletKey() (key, handle [32]byte, err error) {
+// WalletKey returns the key that opens a sealed wallet by its kit lock. It fails
+// with ErrKind.
+func (c Code) WalletKey() (key [32]byte, err error) { return c.derive(keyDomain) }
+
+// Handle returns the handle under which a member gives the sealed wallet out to
+// who has no device left; at each member it is another. It fails with ErrKind.
+func (c Code) Handle(member string) (handle [32]byte, err error) {
+	return c.derive(handleDomain + "\x00" + member)
+}
+
+func (c Code) derive(info string) (out [32]byte, err error) {
 	if c.Kind != Recovery {
-		return key, handle, ErrKind
+		return out, ErrKind
 	}
-	for _, out := range []struct {
-		to   *[32]byte
-		info string
-	}{{&key, keyDomain}, {&handle, handleDomain}} {
-		raw, err := hkdf.Key(sha256.New, c.Secret[:], nil, out.info, len(out.to))
-		if err != nil {
-			return key, handle, fmt.Errorf("kit: deriving a key: %w", err)
-		}
-		copy(out.to[:], raw)
+	raw, err := hkdf.Key(sha256.New, c.Secret[:], nil, info, len(out))
+	if err != nil {
+		return out, fmt.Errorf("kit: deriving a key: %w", err)
 	}
-	return key, handle, nil
+	return [32]byte(raw), nil
 }

@@ -72,12 +72,17 @@ func TestEachCodeIsForOneThing(t *testing.T) {
 	if _, err := recovery.Mark([32]byte{1}, "north"); !errors.Is(err, kit.ErrKind) {
 		t.Error("the recovery code stops")
 	}
-	if _, _, err := stop.WalletKey(); !errors.Is(err, kit.ErrKind) {
+	if _, err := stop.WalletKey(); !errors.Is(err, kit.ErrKind) {
 		t.Error("the stop code opens the wallet")
 	}
-	key, handle, err := recovery.WalletKey()
-	if err != nil || key == handle || key == recovery.Secret || handle == recovery.Secret {
-		t.Error("key and handle must differ", err)
+	if _, err := stop.Handle("north"); !errors.Is(err, kit.ErrKind) {
+		t.Error("the stop code fetches the wallet")
+	}
+	key, _ := recovery.WalletKey()
+	north, _ := recovery.Handle("north")
+	south, err := recovery.Handle("south")
+	if err != nil || len(map[[32]byte]bool{key: true, north: true, south: true, recovery.Secret: true}) != 4 {
+		t.Error("the key and the handles must all differ", err)
 	}
 	seen := map[[32]byte]bool{}
 	for _, network := range [][32]byte{{1}, {2}} {
