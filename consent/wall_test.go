@@ -26,6 +26,14 @@ var allowed = map[string]map[string]string{
 		"time":                "the form of dates in texts; see clocks",
 		"unicode":             "what may be shown to people",
 	},
+	"mandate": {
+		"errors":       "values only",
+		"fmt":          "texts and errors",
+		"slices":       "pure",
+		"strconv":      "pure",
+		"time":         "birthdays; see clocks",
+		"unicode/utf8": "strict text",
+	},
 	"recovery": {
 		"bytes":           "pure",
 		"crypto/sha256":   "hashing",
