@@ -82,6 +82,22 @@ func TestStoredStandsBefore(t *testing.T) {
 	}
 }
 
+// TestStoredExtension stores the definition of an extension: it counts wherever the extension stands, asked for or not.
+func TestStoredExtension(t *testing.T) {
+	const url = "http://a.example/StructureDefinition/born"
+	patient := `{"resourceType":"Patient","_birthDate":{"extension":[{"url":"` + url + `","valueString":"at home"}]}}`
+	if have := found(t, "Patient/$validate", patient); have != "" {
+		t.Fatal(have)
+	}
+	stored := `{"resourceType":"StructureDefinition","url":"` + url + `","name":"Born","status":"active","kind":"complex-type","abstract":false,"type":"Extension","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Extension","derivation":"constraint","differential":{"element":[{"id":"Extension.value[x]","path":"Extension.value[x]","min":1,"type":[{"code":"code"}]}]}}`
+	if a := ask(t, http.MethodPost, "StructureDefinition", stored); a.status != http.StatusCreated {
+		t.Fatalf("storing the definition: %d %s", a.status, a.body)
+	}
+	if have := found(t, "Patient/$validate", patient); have != "choice Patient.birthDate.extension[0].valueString" {
+		t.Error(have)
+	}
+}
+
 // found is the errors of a validation, "rule expression".
 func found(t *testing.T, query, body string) string {
 	t.Helper()

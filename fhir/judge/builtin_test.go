@@ -1,6 +1,7 @@
 package judge_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,6 +95,22 @@ func TestR4Extensions(t *testing.T) {
 		}},
 	} {
 		t.Run(c.profile, func(t *testing.T) { conform(t, c) })
+	}
+}
+
+// TestExtensions lists definitions, not the parts of an extension, each once and not without end.
+func TestExtensions(t *testing.T) {
+	doc := parse(t, `{"resourceType":"Patient","extension":[{"url":"http://a.example/1","extension":[{"url":"part","valueCode":"a"},{"url":"http://a.example/2","valueCode":"a"}]}],`+
+		`"modifierExtension":[{"url":"urn:oid:1.2","valueCode":"a"}],"_birthDate":{"extension":[{"url":"http://a.example/1","valueCode":"a"}]}}`)
+	if have := strings.Join(judge.Extensions(doc), " "); have != "http://a.example/1 http://a.example/2 urn:oid:1.2" {
+		t.Error(have)
+	}
+	var many []string
+	for i := range 100 {
+		many = append(many, fmt.Sprintf(`{"url":"http://a.example/%d","valueCode":"a"}`, i))
+	}
+	if have := judge.Extensions(parse(t, `{"resourceType":"Patient","extension":[`+strings.Join(many, ",")+`]}`)); len(have) != 64 {
+		t.Errorf("%d", len(have))
 	}
 }
 

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"strings"
 
 	"cairn/fhir/guide"
@@ -53,6 +54,26 @@ func (s *Set) Validate(doc *resource.Doc, profiles []string) []profile.Issue {
 
 // Claimed is the profiles that a resource says it meets: meta.profile, without versions removed.
 func Claimed(doc *resource.Doc) []string { return texts(doc.Root().Get("meta").Get("profile")) }
+
+// maxExtensions is how many definitions of extensions are asked for.
+const maxExtensions = 64
+
+// Extensions is the URLs of the definitions of the extensions in a resource, each once, at most 64: a set that has them
+// compares the extensions with them.
+func Extensions(doc *resource.Doc) []string { return extensions(doc.Root(), nil) }
+
+func extensions(n resource.Node, found []string) []string {
+	for c := range n.Children() {
+		if name := string(n.Name()); name == "extension" || name == "modifierExtension" {
+			url := textOf(c, "url")
+			if strings.Contains(url, ":") && len(found) < maxExtensions && !slices.Contains(found, url) {
+				found = append(found, url)
+			}
+		}
+		found = extensions(c, found)
+	}
+	return found
+}
 
 // validator is one validation.
 type validator struct {

@@ -68,7 +68,7 @@ func (d *Desk) Validate(ctx context.Context, actor identity.Actor, doc *resource
 	if len(asked) > maxAsked {
 		return nil, fault.New(fault.TooLarge, "too-costly", "these are more profiles than one validation takes").WithHint("validate against some of them at a time")
 	}
-	set, err := d.set(ctx, actor, asked)
+	set, err := d.set(ctx, actor, asked, judge.Extensions(doc))
 	if err != nil {
 		return nil, err
 	}
@@ -92,10 +92,11 @@ func (d *Desk) Knows(ctx context.Context, actor identity.Actor, url string) (boo
 	return p != nil, err
 }
 
-// set gathers the profiles that are asked for and all that they lead to.
-func (d *Desk) set(ctx context.Context, actor identity.Actor, asked []string) (*judge.Set, error) {
+// set gathers the profiles that are asked for and all that they lead to, and the
+// definitions of extensions.
+func (d *Desk) set(ctx context.Context, actor identity.Actor, asked, extensions []string) (*judge.Set, error) {
 	var more []*judge.Profile
-	queue, met := slices.Clone(asked), make(map[string]bool)
+	queue, met := slices.Concat(asked, extensions), make(map[string]bool)
 	for i := 0; i < len(queue); i++ {
 		url := queue[i]
 		if met[url] {
