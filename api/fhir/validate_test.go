@@ -58,27 +58,53 @@ func TestBuiltinProfiles(t *testing.T) {
 // TestStoredStandsBefore stores a profile under the URL of a built-in one. It counts then, for the URL and for its own
 // version, while it is there.
 func TestStoredStandsBefore(t *testing.T) {
-	stored := `{"resourceType":"StructureDefinition","url":"` + usCore + `medication","version":"9","name":"Stored","status":"active","kind":"resource","abstract":false,"type":"Medication","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Medication","derivation":"constraint","differential":{"element":[{"id":"Medication.form","path":"Medication.form","min":1}]}}`
-	medication := `{"resourceType":"Medication"}`
-	if have := found(t, "Medication/$validate?profile="+usCore+"medication", medication); have != "min Medication.code" {
+	medication := func(canonical string) string {
+		return found(t, "Medication/$validate?profile="+usCore+canonical, `{"resourceType":"Medication"}`)
+	}
+	if have := medication("medication"); have != "min Medication.code" {
 		t.Fatal(have)
 	}
-	a := ask(t, http.MethodPost, "StructureDefinition", stored)
-	if a.status != http.StatusCreated {
-		t.Fatalf("storing the profile: %d %s", a.status, a.body)
-	}
+	forget := storeProfile(t, "medication", "Medication", "form")
 	for canonical, want := range map[string]string{"medication": "min Medication.form", "medication|9": "min Medication.form", "medication|6.1.0": "min Medication.code"} {
-		if have := found(t, "Medication/$validate?profile="+usCore+canonical, medication); have != want {
+		if have := medication(canonical); have != want {
 			t.Errorf("%s: %s, want %s", canonical, have, want)
 		}
 	}
+	forget()
+	if have := medication("medication"); have != "min Medication.code" {
+		t.Errorf("after it was deleted: %s", have)
+	}
+}
+
+// TestStoredBelowBuiltin stores a profile that a built-in one leads to.
+func TestStoredBelowBuiltin(t *testing.T) {
+	provenance := func() string {
+		return found(t, "Provenance/$validate?profile="+usCore+"provenance", `{"resourceType":"Provenance","contained":[{"resourceType":"Practitioner","id":"p","name":[{"family":"x"}],"identifier":[{"system":"http://a.example","value":"1"}]}],`+
+			`"target":[{"reference":"Patient/1"}],"recorded":"2020-01-01T00:00:00Z","agent":[{"who":{"reference":"#p"},"onBehalfOf":{"reference":"Organization/1"}}]}`)
+	}
+	if have := provenance(); have != "" {
+		t.Fatal(have)
+	}
+	defer storeProfile(t, "practitioner", "Practitioner", "birthDate")()
+	if have := provenance(); have != "reference-target Provenance.agent[0].who" {
+		t.Error(have)
+	}
+}
+
+// storeProfile stores a profile of version 9 that wants one element of a type, under a URL of US Core; forget deletes it.
+func storeProfile(t *testing.T, name, typ, element string) (forget func()) {
+	t.Helper()
+	a := ask(t, http.MethodPost, "StructureDefinition", `{"resourceType":"StructureDefinition","url":"`+usCore+name+`","version":"9","name":"Stored","status":"active","kind":"resource","abstract":false,"type":"`+typ+
+		`","baseDefinition":"http://hl7.org/fhir/StructureDefinition/`+typ+`","derivation":"constraint","differential":{"element":[{"id":"`+typ+`.`+element+`","path":"`+typ+`.`+element+`","min":1}]}}`)
+	if a.status != http.StatusCreated {
+		t.Fatalf("storing the profile: %d %s", a.status, a.body)
+	}
 	_, rest, _ := strings.Cut(a.header.Get("Location"), "/StructureDefinition/")
 	id, _, _ := strings.Cut(rest, "/")
-	if gone := ask(t, http.MethodDelete, "StructureDefinition/"+id, ""); gone.status >= 300 {
-		t.Fatalf("deleting the profile: %d %s", gone.status, gone.body)
-	}
-	if have := found(t, "Medication/$validate?profile="+usCore+"medication", medication); have != "min Medication.code" {
-		t.Errorf("after it was deleted: %s", have)
+	return func() {
+		if gone := ask(t, http.MethodDelete, "StructureDefinition/"+id, ""); gone.status >= 300 {
+			t.Errorf("deleting the profile: %d %s", gone.status, gone.body)
+		}
 	}
 }
 
