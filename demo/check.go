@@ -158,5 +158,5 @@ func (k *check) grant() (string, error) {
 	if err := k.wallet.Locate(k.ctx, k.asking.ID, g); err != nil {
 		return "", err
 	}
-	return "one passkey signature over two slips; each custodian holds its own, and 32 opaque bytes for each are on the ledger", nil
+	return "two slips, each signed with her passkey at its custodian: neither learns anything that the other has; 32 opaque bytes for each are on the ledger", nil
 }

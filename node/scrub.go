@@ -13,6 +13,7 @@ import (
 	"cairn/node/evidence"
 	"cairn/node/fault"
 	"cairn/node/gate"
+	"cairn/node/grant"
 	"cairn/node/store"
 	"cairn/node/vault"
 	"cairn/proof"
@@ -204,22 +205,39 @@ func (n *Node) scrubStored(ctx context.Context, e evidence.Opened, r proof.Recor
 	return nil
 }
 
-// scrubSlip checks that a consent that an entry received is there and opens.
+// scrubSlip checks that a consent that an entry received is there and opens, and
+// that its signature is the one that the entry names and verifies.
 func (n *Node) scrubSlip(ctx context.Context, e evidence.Opened) error {
 	raw, err := hex.DecodeString(e.Event.Grant)
 	if err != nil || len(raw) != 32 {
 		return fault.Wrap(fault.Broken, "slip-entry", fmt.Sprintf("entry %d received a consent that it does not name", e.Index), err)
 	}
 	var row *store.Slip
+	var body []byte
 	err = n.store.View(ctx, func(v *store.View) (err error) {
-		row, err = v.Slip([32]byte(raw))
+		if row, err = v.Slip([32]byte(raw)); err != nil {
+			return err
+		}
+		body, err = v.Signature([32]byte(raw))
 		return err
 	})
 	if err == nil {
-		_, err = n.gate.Slip(ctx, row)
+		err = n.scrubSignature(ctx, row, body, e.Event.Detail)
 	}
 	if err != nil {
-		return fault.Wrap(fault.Broken, "slip-altered", fmt.Sprintf("the consent that entry %d received is missing or was altered in the table `slip`", e.Index), err)
+		return fault.Wrap(fault.Broken, "slip-altered", fmt.Sprintf("the consent that entry %d received is missing or was altered in the table `slip` or `signature`", e.Index), err)
 	}
 	return nil
+}
+
+func (n *Node) scrubSignature(ctx context.Context, row *store.Slip, body []byte, detail string) error {
+	of, err := n.gate.Slip(ctx, row)
+	if err != nil {
+		return err
+	}
+	s, err := n.gate.Signature(ctx, of, body)
+	if err == nil && grant.SignatureDetail(s) != detail {
+		err = errors.New("it is not the signature that the entry names")
+	}
+	return err
 }

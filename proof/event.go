@@ -22,6 +22,7 @@ const (
 	KindDisclosureReceived = "disclosure.received"  // took another member's answer
 	KindConsentReceived    = "consent.received"     // a slip was accepted
 	KindConsentStopped     = "consent.stopped"      // a stop mark reached this custodian
+	KindConsentShown       = "consent.shown"        // somebody of the hospital was shown a consent as it was signed
 	KindPasskeyRegistered  = "passkey.registered"   // a person's passkey was bound
 	KindPasskeyChanged     = "passkey.changed"      // a person's passkey got another name
 	KindPasskeyRemoved     = "passkey.removed"      // passkeys of a person were removed

@@ -27,6 +27,7 @@ var phrases = map[string]string{
 	KindDisclosureReceived: "records were received from another organisation",
 	KindConsentReceived:    "a consent was received",
 	KindConsentStopped:     "a consent was stopped",
+	KindConsentShown:       "a consent was shown as it was signed",
 	KindPasskeyRegistered:  "a passkey was registered",
 	KindPasskeyChanged:     "a passkey was given another name",
 	KindPasskeyRemoved:     "passkeys were removed",

@@ -203,5 +203,5 @@ func (w *Wallet) attest(h *Home, options json.RawMessage) (json.RawMessage, erro
 	if err != nil {
 		return nil, err
 	}
-	return json.RawMessage(virtualwebauthn.CreateAttestationResponse(rp, w.device, w.passkey, *parsed)), nil
+	return json.RawMessage(virtualwebauthn.CreateAttestationResponse(rp, w.device, w.passkeyAt(h.ID), *parsed)), nil
 }

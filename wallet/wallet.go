@@ -34,12 +34,12 @@ import (
 
 // Wallet is one patient's. It is not safe for concurrent use.
 type Wallet struct {
-	client  *http.Client
-	network [32]byte
-	device  virtualwebauthn.Authenticator
-	passkey virtualwebauthn.Credential
-	homes   map[string]*Home
-	granted []*Granted
+	client   *http.Client
+	network  [32]byte
+	device   virtualwebauthn.Authenticator
+	passkeys map[string]virtualwebauthn.Credential // by hospital: none knows another's
+	homes    map[string]*Home
+	granted  []*Granted
 
 	stop    kit.Code // stops everything, on paper
 	seed    [32]byte // of what opens and cancels recoveries
@@ -57,16 +57,28 @@ type Home struct {
 	expires  time.Time
 }
 
-// New makes a wallet with a fresh passkey for a network.
+// New makes a wallet for a network. It makes a passkey for each hospital where the
+// patient registers.
 func New(network [32]byte, client *http.Client) *Wallet {
-	w := &Wallet{client: client, network: network, stop: kit.New(kit.Stop), homes: make(map[string]*Home), passkey: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)}
+	w := &Wallet{client: client, network: network, stop: kit.New(kit.Stop), homes: make(map[string]*Home), passkeys: make(map[string]virtualwebauthn.Credential)}
 	w.device = virtualwebauthn.NewAuthenticator()
-	w.device.AddCredential(w.passkey)
-	rand.Read(w.seed[:]) // never fails: crypto/rand, Go 1.24
+	w.device.Aaguid = [16]byte{} // as browsers do: it would be the same at all hospitals
+	rand.Read(w.seed[:])         // never fails: crypto/rand, Go 1.24
 	return w
 }
 
-// Register registers the passkey at a hospital with the one-time code of an
+// passkeyAt returns the passkey for a hospital, a fresh one if there is none.
+func (w *Wallet) passkeyAt(hospital string) virtualwebauthn.Credential {
+	key, ok := w.passkeys[hospital]
+	if !ok {
+		key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+		w.passkeys[hospital] = key
+		w.device.AddCredential(key)
+	}
+	return key
+}
+
+// Register registers a passkey at a hospital with the one-time code of an
 // invitation.
 func (w *Wallet) Register(ctx context.Context, h Home, code string) error {
 	var options json.RawMessage
@@ -81,7 +93,7 @@ func (w *Wallet) Register(ctx context.Context, h Home, code string) error {
 	if err != nil {
 		return err
 	}
-	response := virtualwebauthn.CreateAttestationResponse(rp, w.device, w.passkey, *parsed)
+	response := virtualwebauthn.CreateAttestationResponse(rp, w.device, w.passkeyAt(h.ID), *parsed)
 	var out struct {
 		Patient string `json:"patient"`
 	}
@@ -108,13 +120,13 @@ func party(h Home) (virtualwebauthn.RelyingParty, error) {
 	return virtualwebauthn.RelyingParty{ID: u.Hostname(), Name: h.Name, Origin: h.URL}, nil
 }
 
-// sign makes the passkey sign a challenge on a hospital's portal.
+// sign makes the passkey of a hospital sign a challenge on its portal.
 func (w *Wallet) sign(h *Home, challenge []byte) (json.RawMessage, error) {
 	rp, err := party(*h)
 	if err != nil {
 		return nil, err
 	}
-	return json.RawMessage(virtualwebauthn.CreateAssertionResponse(rp, w.device, w.passkey, virtualwebauthn.AssertionOptions{Challenge: challenge, RelyingPartyID: rp.ID})), nil
+	return json.RawMessage(virtualwebauthn.CreateAssertionResponse(rp, w.device, w.passkeyAt(h.ID), virtualwebauthn.AssertionOptions{Challenge: challenge, RelyingPartyID: rp.ID})), nil
 }
 
 // signIn returns a live access token at a hospital.
@@ -187,41 +199,56 @@ type Given struct {
 	secret     [32]byte
 }
 
-// Grant signs one consent for several custodians: draft says what is allowed
-// to whom; patient and custodian are filled in for each. She signs once, at
-// the first custodian's portal; each custodian gets its own slip only.
+// Grant signs one consent for several custodians: draft says what is allowed to
+// whom; patient and custodian are filled in for each. She signs each custodian's
+// slip with her passkey there, on its portal, so that no two of them get anything
+// in common; each gets its own slip only.
 func (w *Wallet) Grant(ctx context.Context, draft consent.Draft, custodians ...string) (*Granted, error) {
 	if len(custodians) == 0 {
 		return nil, errors.New("a consent needs at least one custodian")
 	}
 	g := &Granted{Grantee: draft.Grantee}
-	leaves := make([]slip.Leaf, len(custodians))
-	for i, id := range custodians {
+	var bodies []map[string]any
+	for _, id := range custodians {
 		given, err := w.slip(draft, id)
 		if err != nil {
 			return nil, err
 		}
-		g.Slips, leaves[i] = append(g.Slips, given), given.Slip.Leaf()
-	}
-	root := slip.Root(leaves)
-	first := w.homes[custodians[0]]
-	signed, err := w.sign(first, root[:])
-	if err != nil {
-		return nil, err
+		body, err := w.signed(given)
+		if err != nil {
+			return nil, err
+		}
+		g.Slips, bodies = append(g.Slips, given), append(bodies, body)
 	}
 	for i, given := range g.Slips {
-		path, err := slip.PathOf(leaves, i)
-		if err != nil {
-			return nil, fmt.Errorf("proving the slip for %s: %w", given.Custodian, err)
-		}
-		body := map[string]any{"slip": given.Slip.Encode(), "path": path.Encode(), "assertion": signed}
-		if err := w.post(ctx, w.homes[given.Custodian].URL+"/portal/consents", "", body, nil); err != nil {
+		if err := w.post(ctx, w.homes[given.Custodian].URL+"/portal/consents", "", bodies[i], nil); err != nil {
 			return nil, fmt.Errorf("handing the consent to %s: %w", given.Custodian, err)
 		}
 	}
 	w.granted = append(w.granted, g)
 	return g, nil
 }
+
+// signed signs one slip and makes what its custodian gets. What it signs is the
+// root of a tree with this leaf alone: a root over slips of several custodians
+// would be the same for all of them.
+func (w *Wallet) signed(given Given) (map[string]any, error) {
+	leaves := []slip.Leaf{given.Slip.Leaf()}
+	path, err := slip.PathOf(leaves, 0)
+	if err != nil {
+		return nil, fmt.Errorf("proving the slip for %s: %w", given.Custodian, err)
+	}
+	root := slip.Root(leaves)
+	assertion, err := w.sign(w.homes[given.Custodian], root[:])
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"slip": given.Slip.Encode(), "path": path.Encode(), "assertion": assertion}, nil
+}
+
+// coarse is how finely a consent says when it was signed: to the minute, in
+// milliseconds. To the millisecond it would be the same at all custodians.
+const coarse = 60_000
 
 func (w *Wallet) slip(draft consent.Draft, custodian string) (Given, error) {
 	h, ok := w.homes[custodian]
@@ -231,6 +258,7 @@ func (w *Wallet) slip(draft consent.Draft, custodian string) (Given, error) {
 	given := Given{Custodian: custodian}
 	rand.Read(given.secret[:]) // never fails: crypto/rand, Go 1.24
 	draft.Patient, draft.Custodian, draft.CustodianName = h.Patient, h.ID, h.Name
+	draft.Signed -= draft.Signed % coarse
 	terms, err := consent.Build(draft)
 	if err != nil {
 		return Given{}, fmt.Errorf("writing the consent for %s: %w", custodian, err)
@@ -335,6 +363,17 @@ func (w *Wallet) Evidence(ctx context.Context, at, event string) ([]byte, error)
 	}
 	var out json.RawMessage
 	err = w.call(ctx, http.MethodGet, h.URL+"/portal/evidence/"+url.PathEscape(event), h.token, nil, &out)
+	return out, err
+}
+
+// Signed returns a consent as its custodian keeps it: slip, signature and text.
+func (w *Wallet) Signed(ctx context.Context, at string, commitment [32]byte) ([]byte, error) {
+	h, err := w.signIn(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	var out json.RawMessage
+	err = w.call(ctx, http.MethodGet, h.URL+"/portal/consents/"+hex.EncodeToString(commitment[:]), h.token, nil, &out)
 	return out, err
 }
 

@@ -65,6 +65,7 @@ func (s *Server) Handler() http.Handler {
 		"GET /portal/sessions":                  s.sessions,
 		"DELETE /portal/sessions/{id}":          s.end,
 		"GET /portal/consents":                  s.consents,
+		"GET /portal/consents/{commitment}":     s.signed,
 		"POST /portal/locators":                 s.locate,
 		"GET /portal/log":                       s.log,
 		"PUT /portal/recovery/deposit":          s.deposit,
@@ -197,6 +198,26 @@ func (s *Server) consents(w http.ResponseWriter, r *http.Request, actor identity
 		out[i] = shown(h)
 	}
 	face.Write(w, http.StatusOK, map[string]any{"consents": out})
+	return nil
+}
+
+// signed answers with a consent as it was signed: what anyone needs to check the
+// signature (slip.Signature), and what it says.
+func (s *Server) signed(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	commitment, err := hash(r.PathValue("commitment"))
+	if err != nil {
+		return err
+	}
+	have, err := s.Grants.Show(r.Context(), actor, commitment)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	face.Write(w, http.StatusOK, map[string]any{
+		"slip": have.Slip.Encode(), "signature": have.Signature.Encode(), "signature_sha256": hexOf(have.Signature.Hash()), "text": have.Text,
+		"site": have.Signature.RPID, "page": have.Signature.Origin,
+		"backup_eligible": have.Signature.Assertion.BackupEligible(), "backed_up": have.Signature.Assertion.BackedUp(),
+	})
 	return nil
 }
 

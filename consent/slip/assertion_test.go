@@ -298,8 +298,8 @@ func TestAnEmptyOriginIsNobodys(t *testing.T) {
 	}
 }
 
-// The patient signs once over the slips of three custodians.
-func TestOneSignatureForAllCustodians(t *testing.T) {
+// The patient signs once over three slips for one custodian.
+func TestOneSignatureForSeveralSlips(t *testing.T) {
 	p := newPasskey(t)
 	slips := []*Slip{sample(t), sample(t), sample(t)}
 	var all []Leaf

@@ -101,6 +101,7 @@ var changes = map[string]func(*Slip){
 	"text hash":  func(s *Slip) { s.TextHash[0] ^= 1 },
 	"salt":       func(s *Slip) { s.Salt[0] ^= 1 },
 	"stop image": func(s *Slip) { s.StopImage[0] ^= 1 },
+	"kit image":  func(s *Slip) { s.KitImage[0] ^= 1 },
 	"issued at":  func(s *Slip) { s.IssuedAt++ },
 }
 
@@ -122,8 +123,8 @@ func TestEachFieldIsCommittedTo(t *testing.T) {
 func TestHashesAreGolden(t *testing.T) {
 	s := &Slip{Custodian: "north", Subject: "p", Terms: []byte("{}"), IssuedAt: 1}
 	for name, c := range map[string]struct{ got, want string }{
-		"commitment": {fmt.Sprintf("%x", s.Commitment()), "22177d523f61010b0c23a2ed137b53067d4453b0966f58aff9e52770c830f431"},
-		"leaf":       {fmt.Sprintf("%x", s.Leaf()), "afc90d9026fba9cee384771183f87d3afcb2cc40ba1170983133151e14444c06"},
+		"commitment": {fmt.Sprintf("%x", s.Commitment()), "6036092f42ec4611bec5faa893e20a668202f7ef1f70a28ae7e1dca4f310c688"},
+		"leaf":       {fmt.Sprintf("%x", s.Leaf()), "945a9a18e9d847301f9a1160e947d3fbbdc2f29b7de9f68a9a716059d824758d"},
 		"root of 1":  {fmt.Sprintf("%x", Root(leaves(1))), "d4434fddc472a8f76648ac0aa286d25eecf5135109ce2b67410cbb12c8905bc9"},
 		"root of 5":  {fmt.Sprintf("%x", Root(leaves(5))), "38b3daaf6a7dee16915598308decaf4ca9752e2993622af5f9be6f9cb687980f"},
 	} {

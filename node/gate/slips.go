@@ -46,6 +46,32 @@ func (g *Gate) Keep(ctx context.Context, s slip.Slip, accepted int64) (store.Sli
 	return store.Slip{Commitment: commitment, Subject: s.Subject, Grantee: s.Grantee, Stop: s.StopImage, Kit: s.KitImage, Body: body, Accepted: accepted}, nil
 }
 
+// signatureBound is what a signature is sealed for: its slip.
+func signatureBound(commitment [32]byte) []byte {
+	return append([]byte("cairn/signature/v1\x00"), commitment[:]...)
+}
+
+// KeepSignature prepares a signature for the store.
+func (g *Gate) KeepSignature(ctx context.Context, commitment [32]byte, s *slip.Signature) ([]byte, error) {
+	return g.keys.Seal(ctx, slipKey, s.Encode(), signatureBound(commitment))
+}
+
+// Signature opens the signature of an accepted slip and checks that it is of it.
+func (g *Gate) Signature(ctx context.Context, of *slip.Slip, body []byte) (*slip.Signature, error) {
+	plain, err := g.keys.Open(ctx, slipKey, body, signatureBound(of.Commitment()))
+	if err != nil {
+		return nil, err
+	}
+	s, err := slip.DecodeSignature(plain)
+	if err == nil {
+		err = s.Verify(of)
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, "signature", "the stored signature of a consent was altered or damaged", err)
+	}
+	return s, nil
+}
+
 // Slip opens an accepted slip from its row and checks it against the
 // commitment.
 func (g *Gate) Slip(ctx context.Context, row *store.Slip) (*slip.Slip, error) {

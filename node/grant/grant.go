@@ -131,7 +131,8 @@ func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed 
 		return Held{}, fault.New(fault.TooLarge, "slip-large", "the terms of this consent are larger than 64 KB").
 			WithHint("make several consents of it")
 	}
-	if err := d.authorised(ctx, s, path, signed); err != nil {
+	signature, err := d.authorised(ctx, s, path, signed)
+	if err != nil {
 		return Held{}, err
 	}
 	terms, err := s.Check()
@@ -148,34 +149,38 @@ func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed 
 	if _, err := d.Mark(ctx, [][32]byte{commitment}); err != nil {
 		return Held{}, err
 	}
-	if err := d.keep(ctx, s); err != nil {
+	if err := d.keep(ctx, s, signature); err != nil {
 		return Held{}, err
 	}
 	return d.held(commitment, s, slip.Text(terms)), nil
 }
 
-// authorised checks that the patient's own passkey signed the root that the
-// path leads to.
-func (d *Desk) authorised(ctx context.Context, s *slip.Slip, path slip.Path, signed slip.Assertion) error {
+// authorised checks that the patient's passkey at this hospital signed, at this
+// hospital's site, the root that the path leads to. So a consent cannot be signed
+// at the site of the hospital that it is for, unless that holds the records.
+func (d *Desk) authorised(ctx context.Context, s *slip.Slip, path slip.Path, signed slip.Assertion) (*slip.Signature, error) {
 	root, err := path.Root(s.Leaf())
 	if err != nil {
-		return fault.Wrap(fault.Invalid, "slip-path", "this consent is not part of what was signed", err)
+		return nil, fault.Wrap(fault.Invalid, "slip-path", "this consent is not part of what was signed", err)
 	}
-	subject, portal, err := d.door.VerifyPasskey(ctx, signed, root[:], "")
+	by, err := d.door.Signed(ctx, signed, root[:])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if portal == s.Grantee && portal != d.home {
-		return fault.New(fault.Refused, "slip-portal", "this consent was signed at the portal of the hospital that it is for").
-			WithHint("sign it at the portal of a hospital that holds the records")
-	}
-	if subject != s.Subject {
-		return fault.New(fault.Refused, "slip-subject", "the passkey belongs to another patient")
+	if by.Subject != s.Subject {
+		return nil, fault.New(fault.Refused, "slip-subject", "the passkey belongs to another patient")
 	}
 	if now := time.Now(); time.UnixMilli(s.IssuedAt).After(now.Add(5 * time.Minute)) {
-		return fault.New(fault.Invalid, "slip-time", "this consent was issued in the future").WithHint("set the clock of the device right")
+		return nil, fault.New(fault.Invalid, "slip-time", "this consent was issued in the future").WithHint("set the clock of the device right")
 	}
-	return nil
+	signature, err := slip.NewSignature(path, signed, by.Key, by.RPID)
+	if err == nil {
+		err = signature.Verify(s)
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, "signature", "the signature of this consent cannot be kept", err)
+	}
+	return signature, nil
 }
 
 // room refuses a slip beyond activeLimit; one that is here already has room.
@@ -210,18 +215,28 @@ func (d *Desk) present(image [32]byte) bool {
 	return ok
 }
 
-// keep stores the slip and its event in one transaction.
-func (d *Desk) keep(ctx context.Context, s *slip.Slip) error {
+// keep stores the slip, its signature and its event in one transaction. The event
+// has the signature's hash.
+func (d *Desk) keep(ctx context.Context, s *slip.Slip, signature *slip.Signature) error {
 	row, err := d.gate.Keep(ctx, *s, time.Now().UnixMilli())
 	if err != nil {
 		return err
 	}
-	draft, err := d.journal.Draft(d.event(proof.KindConsentReceived, s.Subject, "grant", row.Commitment, s.Grantee))
+	sealed, err := d.gate.KeepSignature(ctx, row.Commitment, signature)
+	if err != nil {
+		return err
+	}
+	ev := d.event(proof.KindConsentReceived, s.Subject, "grant", row.Commitment, s.Grantee)
+	ev.Detail = SignatureDetail(signature)
+	draft, err := d.journal.Draft(ev)
 	if err != nil {
 		return err
 	}
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.AddSlip(&row); err != nil {
+			return err
+		}
+		if err := tx.AddSignature(row.Commitment, sealed); err != nil {
 			return err
 		}
 		return draft.Append(tx)

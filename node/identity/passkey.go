@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"cairn/consent/slip"
-	"cairn/ledger/member"
 	"cairn/node/fault"
 	"cairn/node/store"
 )
@@ -90,36 +89,35 @@ func (d *Door) newDecoy() error {
 }
 
 // asserted checks an assertion over a challenge by a passkey that is registered
-// here, made at the portal of `only`, or of any member if only is "" (this
-// hospital, if it is one portal of several members).
-func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte, only string) (c *credential, portal string, err error) {
+// here, made at this hospital's own site: what was made at another's is worth
+// nothing here, so that no hospital can use at another what it was given.
+func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte) (*credential, *ecdsa.PublicKey, error) {
 	row, unknown, err := d.registered(ctx, a.CredentialID)
-	if err == nil && !unknown && d.settler != nil && !isStaff(row.Subject) {
+	if err == nil && d.settler != nil && !isStaff(row.Subject) {
 		if err = d.settler.Settle(ctx, row.Subject); err == nil {
 			row, unknown, err = d.registered(ctx, a.CredentialID) // a recovery may have ended it
 		}
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	c, key, err := d.openCredential(row)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
-	errs := []error{errors.New("no portal of that kind")}
-	for _, m := range d.portals(only) {
-		d.checks.Add(1)
-		err := slip.VerifyAssertion(a, key, challenge, m.RPID, m.Origins)
-		if err == nil && !unknown && a.BackupEligible() == c.eligible {
-			c.backedUp = a.BackedUp()
-			return c, m.ID, nil
-		}
-		errs = append(errs, err)
+	m, _ := d.book.Member(d.member)
+	d.checks.Add(1)
+	err = slip.VerifyAssertion(a, key, challenge, m.RPID, m.Origins)
+	switch {
+	case unknown:
+		return nil, nil, badPasskey(errors.Join(err, errors.New("not registered here")))
+	case err != nil:
+		return nil, nil, badPasskey(err)
+	case a.BackupEligible() != c.eligible: // it never changes (WebAuthn Level 3, 7.2)
+		return nil, nil, badPasskey(errors.New("the passkey says another thing of copies than when it was made"))
 	}
-	if unknown {
-		errs = append(errs, errors.New("not registered here"))
-	}
-	return nil, "", badPasskey(errors.Join(errs...))
+	c.backedUp = a.BackedUp()
+	return c, key, nil
 }
 
 // registered returns the row of a passkey, or that of the decoy and true.
@@ -134,34 +132,26 @@ func (d *Door) registered(ctx context.Context, credential []byte) (row *store.Pa
 	return row, false, err
 }
 
-// VerifyPasskey checks an assertion by a patient's passkey that is registered
-// here over the given challenge. It returns the local patient whose it is and the
-// member at whose portal she signed: `only`, or any member if only is "". It
-// fails with Unauthenticated, and with Broken when the stored passkey was altered.
-func (d *Door) VerifyPasskey(ctx context.Context, a slip.Assertion, challenge []byte, only string) (subject, portal string, err error) {
-	c, portal, err := d.asserted(ctx, a, challenge, only)
-	if err != nil {
-		return "", "", err
-	}
-	if isStaff(c.row.Subject) {
-		return "", "", badPasskey(errors.New("not a patient's"))
-	}
-	return c.row.Subject, portal, nil
+// Signed is a patient's signature that was checked.
+type Signed struct {
+	Subject string           // her local id
+	Key     *ecdsa.PublicKey // of her passkey
+	RPID    string           // this hospital's site
 }
 
-// portals returns the active member `only`, or all with this hospital first.
-func (d *Door) portals(only string) []member.Member {
-	var out []member.Member
-	for _, m := range d.book.Members() {
-		switch {
-		case !m.Active || only != "" && m.ID != only:
-		case m.ID == d.member:
-			out = slices.Insert(out, 0, m)
-		default:
-			out = append(out, m)
-		}
+// Signed checks an assertion by a patient's passkey that is registered here over
+// the given challenge, made at this hospital's site. It fails with
+// Unauthenticated, and with Broken when the stored passkey was altered.
+func (d *Door) Signed(ctx context.Context, a slip.Assertion, challenge []byte) (Signed, error) {
+	c, key, err := d.asserted(ctx, a, challenge)
+	if err != nil {
+		return Signed{}, err
 	}
-	return out
+	if isStaff(c.row.Subject) {
+		return Signed{}, badPasskey(errors.New("not a patient's"))
+	}
+	m, _ := d.book.Member(d.member)
+	return Signed{c.row.Subject, key, m.RPID}, nil
 }
 
 // Attempt is what somebody signs in with.
@@ -193,7 +183,7 @@ func (d *Door) Prove(ctx context.Context, at Attempt) (*Proven, error) {
 	now := time.Now()
 	_, ours := d.challenges.about(toSignIn, at.Nonce, now)
 	challenge := SignInChallenge(d.member, at.Nonce)
-	key, _, err := d.asserted(ctx, at.Assertion, challenge[:], d.member)
+	key, _, err := d.asserted(ctx, at.Assertion, challenge[:])
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,20 @@ type Slip struct {
 	Accepted   int64 // Unix milliseconds
 }
 
+// AddSignature keeps, beside a slip, what it was signed with.
+func (tx *Tx) AddSignature(commitment [32]byte, body []byte) error {
+	return tx.put("INSERT INTO signature (commitment, body) VALUES (?, ?)", commitment[:], body)
+}
+
+// Signature returns what a slip was signed with.
+func (v *View) Signature(commitment [32]byte) (body []byte, err error) {
+	found, err := v.c.one("SELECT body FROM signature WHERE commitment = ?", func(r row) error { body = r.blob(0); return nil }, commitment[:])
+	if err == nil && !found {
+		err = missing("store.no-signature", "There is no signature of this consent.")
+	}
+	return body, err
+}
+
 const slipColumns = "SELECT commitment, subject, grantee, stop, body, state, accepted, kit FROM slip "
 
 // AddSlip keeps a slip. It fails with fault.Conflict if its commitment is

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -125,21 +124,6 @@ func (s *scene) stoppedInLog(ctx context.Context, t *testing.T) {
 		if kinds[kind] == 0 {
 			t.Errorf("her log has no %s", kind)
 		}
-	}
-}
-
-// TestSignedAtTheGrantee: a consent that was signed on the page of the hospital
-// that it is for is refused elsewhere, and taken at that hospital itself.
-func TestSignedAtTheGrantee(t *testing.T) {
-	ctx := within(t, time.Minute)
-	s := newScene(ctx, t)
-	var refused *wallet.Refused
-	_, err := s.wallet.Grant(ctx, labsFor(s.grantee), s.grantee.ID, s.custodian.ID)
-	if !errors.As(err, &refused) || refused.Code() != "slip-portal" || !strings.Contains(err.Error(), "to "+s.custodian.ID) {
-		t.Errorf("signed at the grantee: %v", err)
-	}
-	if _, err := s.wallet.Grant(ctx, labsFor(s.grantee), s.second.ID, s.custodian.ID); err != nil {
-		t.Errorf("signed at another custodian: %v", err)
 	}
 }
 
