@@ -80,6 +80,13 @@ func runFeed(t *testing.T, more string, f func(w *ward)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	onStore(t, &cfg)
+	runNode(t, cfg, f)
+}
+
+// runNode opens a hospital, runs it, and calls f with it.
+func runNode(t *testing.T, cfg Config, f func(w *ward)) {
+	t.Helper()
 	n, err := Open(context.Background(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
