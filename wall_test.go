@@ -39,6 +39,7 @@ var rooms = []room{
 	{"node/record", desk, "a desk never imports a desk"},
 	{"node/bulk", append([]string{"node/keys"}, desk...), "a desk never imports a desk"},
 	{"node/term", desk, "a desk never imports a desk"},
+	{"node/reindex", desk, "a desk never imports a desk"},
 	{"node/judge", desk, "a desk never imports a desk"},
 	{"node/grant", append([]string{"consent"}, desk...), "a desk never imports a desk"},
 	{"node/account", desk, "a desk never imports a desk"},

@@ -37,6 +37,7 @@ import (
 	"cairn/node/peer"
 	"cairn/node/record"
 	"cairn/node/recovery"
+	"cairn/node/reindex"
 	"cairn/node/staff"
 	"cairn/node/store"
 	"cairn/node/subscription"
@@ -70,6 +71,7 @@ type Node struct {
 	Witness  *witness.Witness
 	Evidence *evidence.Log
 	Chain    *chain.Chain
+	Reindex  *reindex.Desk
 
 	Subscriptions *subscription.Desk
 
@@ -236,6 +238,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	if n.Witness, err = witness.New(home, n.Trust, n.Chain, n.ring.Cosign(), client); err != nil {
 		return err
 	}
+	n.Reindex = reindex.New(home, n.store, n.vault, n.journal, n.Log)
 	n.Terms = term.New(n.gate, n.vault, n.store)
 	n.Bulk, err = bulk.New(n.gate, n.vault, n.journal, n.store, n.chest, n.Door, n.Log)
 	if err != nil {
@@ -278,7 +281,7 @@ func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return n.store.Lead(ctx, func() { n.beat.Due(); n.Bulk.Due() }, n.lead) })
+	group.Go(func() error { return n.store.Lead(ctx, n.knocked, n.lead) })
 	group.Go(func() error { return n.keepUp(ctx) })
 	group.Go(func() error { n.Witness.Run(ctx, gatherEvery); return nil })
 	group.Go(func() error { return serve(ctx) })
@@ -298,6 +301,14 @@ func (n *Node) Run(ctx context.Context, serve func(context.Context) error) error
 	return err
 }
 
+// knocked is called when another process of the hospital has something for the
+// one that leads.
+func (n *Node) knocked() {
+	n.beat.Due()
+	n.Bulk.Due()
+	n.Reindex.Due()
+}
+
 // lead does what one process of a hospital does for all of them.
 func (n *Node) lead(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
@@ -305,6 +316,7 @@ func (n *Node) lead(ctx context.Context) error {
 	group.Go(func() error { n.Grants.Watch(ctx); return nil })
 	group.Go(func() error { n.Recovery.Run(ctx); return nil })
 	group.Go(func() error { n.Bulk.Run(ctx); return nil })
+	group.Go(func() error { n.Reindex.Run(ctx); return nil })
 	group.Go(func() error { n.Subscriptions.Run(ctx); return nil })
 	return group.Wait()
 }

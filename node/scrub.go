@@ -37,7 +37,7 @@ func (n *Node) Scrub(ctx context.Context, say func(ScrubLine)) error {
 	for _, stage := range []struct {
 		name string
 		run  func(context.Context, func(done, total uint64)) error
-	}{{"records", n.scrubRecords}, {"log", n.scrubLog}, {"ledger", n.Chain.Scrub}} {
+	}{{"records", n.scrubIndex}, {"records", n.scrubRecords}, {"log", n.scrubLog}, {"ledger", n.Chain.Scrub}} {
 		err := stage.run(ctx, func(done, total uint64) { say(ScrubLine{Stage: stage.name, Done: done, Total: total}) })
 		if err != nil {
 			f := fault.As(err)
@@ -51,6 +51,16 @@ func (n *Node) Scrub(ctx context.Context, say func(ScrubLine)) error {
 	}
 	say(ScrubLine{Stage: "end", Ended: true, OK: true})
 	return nil
+}
+
+// scrubIndex refuses to compare what records are found by while they are being
+// taken apart anew: it would take for altered what is not.
+func (n *Node) scrubIndex(ctx context.Context, _ func(done, total uint64)) error {
+	lags, err := n.Reindex.Lags(ctx)
+	if err == nil && lags {
+		err = fault.New(fault.Busy, "reindexing", "records are to be taken apart anew first, since search parameters changed: `cairn reindex` does that, or says how far the node is")
+	}
+	return err
 }
 
 // scrubRecords opens every version and compares it with what stands beside it.

@@ -34,6 +34,7 @@ const (
 	KindSignInRefused      = "signin.refused"       // a person did not get in
 	KindExport             = "export"               // records left in bulk
 	KindScrub              = "scrub"                // the hospital re-read and re-hashed its data
+	KindReindexed          = "records.reindexed"    // a program took records apart anew, so that they are found
 	KindSubscription       = "subscription.changed" // somebody asked to be told of changes, changed that, or ended it
 	KindAdmin              = "admin"                // an operator changed something
 	KindRecoveryPrepared   = "recovery.prepared"    // a patient left what opens and cancels the recovery of her sign-in

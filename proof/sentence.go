@@ -39,6 +39,7 @@ var phrases = map[string]string{
 	KindSignInRefused:      "a person was not let in",
 	KindExport:             "records were exported",
 	KindScrub:              "the stored data were checked",
+	KindReindexed:          "what records are found by was taken from them anew",
 	KindSubscription:       "a subscription to notifications was made, changed or ended",
 	KindAdmin:              "an operator changed something",
 	KindRecoveryPrepared:   "a patient prepared the recovery of her sign-in",

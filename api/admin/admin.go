@@ -12,6 +12,7 @@ import (
 	"cairn/node"
 	"cairn/node/fault"
 	"cairn/node/identity"
+	"cairn/node/reindex"
 )
 
 // Server answers the operator's requests below /admin.
@@ -24,6 +25,7 @@ func (s *Server) Handler() http.Handler {
 		"GET /admin/status":        s.status,
 		"GET /admin/subscriptions": s.subscriptions,
 		"POST /admin/scrub":        s.scrub,
+		"POST /admin/reindex":      s.reindex,
 		"GET /admin/export":        s.export,
 	} {
 		mux.HandleFunc(pattern, s.guard(serve))
@@ -100,18 +102,32 @@ func (s *Server) evidence(w http.ResponseWriter, r *http.Request, actor identity
 // scrub re-reads everything and answers with one JSON line for each step of
 // progress, the last one with the result.
 func (s *Server) scrub(w http.ResponseWriter, r *http.Request, _ identity.Actor) error {
+	say, err := lines(w)
+	if err == nil {
+		s.Node.Scrub(r.Context(), func(l node.ScrubLine) { say(l) }) //nolint:errcheck // the last line says it
+	}
+	return err
+}
+
+// reindex takes all records apart anew and answers as scrub does. The work goes
+// on when nobody listens any more.
+func (s *Server) reindex(w http.ResponseWriter, r *http.Request, _ identity.Actor) error {
+	say, err := lines(w)
+	if err == nil {
+		s.Node.Reindex.All(r.Context(), false, func(l reindex.Line) { say(l) }) //nolint:errcheck // the last line says it
+	}
+	return err
+}
+
+// lines begins an answer of JSON lines, for as long as it takes.
+func lines(w http.ResponseWriter) (say func(line any), err error) {
 	w.Header().Set("Content-Type", "application/jsonl")
 	out := json.NewEncoder(w)
 	flush := http.NewResponseController(w)
-	if err := flush.SetWriteDeadline(time.Time{}); err != nil {
-		return err
-	}
-	say := func(line node.ScrubLine) {
+	return func(line any) {
 		out.Encode(line) //nolint:errcheck // the client has gone
 		flush.Flush()    //nolint:errcheck // the client has gone
-	}
-	s.Node.Scrub(r.Context(), say)
-	return nil
+	}, flush.SetWriteDeadline(time.Time{})
 }
 
 // export streams the whole ledger as this node holds it.

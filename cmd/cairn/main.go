@@ -17,6 +17,7 @@ type commands struct {
 	Config   configCommand   `cmd:"" help:"Look at a configuration file."`
 	Verify   verifyCommand   `cmd:"" help:"Check a proof bundle, without any network."`
 	Evidence evidenceCommand `cmd:"" help:"Get the proof bundle of an event or a record version."`
+	Reindex  reindexCommand  `cmd:"" help:"Take what records are found by from them anew."`
 	Scrub    scrubCommand    `cmd:"" help:"Re-read and re-hash everything a node keeps; name what was altered."`
 	Import   importCommand   `cmd:"" help:"Import a folder of FHIR bundles or NDJSON into a running node."`
 	Feed     feedCommand     `cmd:"" help:"Deal with the HL7 v2 messages of a running node: those that were refused, and a test sender."`

@@ -60,8 +60,8 @@ func (c scrubCommand) remote(e *env, cfg node.Config, show *progress) error {
 	return show.end()
 }
 
-// follower shows the lines of a scrub as they come in.
-type follower struct{ show *progress }
+// follower shows the lines of an answer as they come in.
+type follower struct{ show io.Writer }
 
 // RoundTrip sends a request; the lines of its answer go to the progress too.
 func (f follower) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -125,6 +125,9 @@ func (p *progress) end() error {
 		return p.e.ctx.Err()
 	case !p.ended.Ended:
 		return fault.New(fault.Broken, "scrub", "the scrub broke off before its end").WithHint("is the node still running? try again")
+	case p.ended.Code == "reindexing":
+		return fault.New(fault.Busy, p.ended.Code, "records cannot be compared with what they are found by while they are taken apart anew").
+			WithHint("wait until `cairn reindex --config FILE` says OK")
 	case p.ended.OK:
 		fmt.Fprintln(p.e.out, "OK: records, log and ledger agree with each other and with what was sealed.")
 		return nil

@@ -258,6 +258,11 @@ func (r *run) subject(ctx context.Context, id string) error {
 func (r *run) page(ctx context.Context, id string, after int64, allow gate.Allow) (rows []*store.Version, found []gate.Record, next int64, err error) {
 	q := &r.job.Request
 	err = r.desk.store.View(ctx, func(v *store.View) error {
+		for _, filters := range r.filters {
+			if err := v.Answers(filters); err != nil {
+				return err
+			}
+		}
 		var hits []store.Hit
 		hits, next, err = v.Each(q.Types, id, after, pageRecords, nil)
 		if err != nil {

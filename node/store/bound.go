@@ -14,6 +14,8 @@ type bounds struct {
 	few  int // so few that nothing fewer is looked for
 	many int // counted up to when a page is wanted
 	all  int // and when everything that is found must be looked at
+
+	lag *lag // what cannot be searched by yet; nil in an update
 }
 
 var normal = bounds{

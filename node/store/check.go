@@ -2,10 +2,7 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
-	"math"
-	"slices"
 
 	"cairn/fhir/search"
 )
@@ -78,83 +75,15 @@ func (v *View) CheckRows(records, rows int) error {
 
 // stray looks for the first row that follows from no record.
 func (v *View) stray() error {
-	for _, table := range []tableOfTraces{
-		{"posting", "SELECT rid, key FROM posting WHERE (key, rid) > (?, ?) ORDER BY key, rid LIMIT ?",
-			[]any{int64(math.MinInt64), int64(-1)},
-			func(r row) (trace, []any) { return trace{rid: r.int(0), key: r.int(1)}, []any{r.int(1), r.int(0)} },
-			func(of *traces, t *trace) bool { return slices.Contains(of.keys, t.key) }},
-		{"word", "SELECT rid, key, value FROM word WHERE (key, value, rid) > (?, ?, ?) ORDER BY key, value, rid LIMIT ?",
-			[]any{int64(math.MinInt64), []byte{}, int64(-1)},
-			func(r row) (trace, []any) {
-				value := r.blob(2)
-				return trace{rid: r.int(0), key: r.int(1), value: string(value)}, []any{r.int(1), value, r.int(0)}
-			},
-			func(of *traces, t *trace) bool {
-				return slices.Contains(of.words, search.Word{Key: t.key, Value: t.value})
-			}},
-		{"span", "SELECT rid, key, width, lo, hi FROM span WHERE (key, width, lo, hi, rid) > (?, ?, ?, ?, ?) ORDER BY key, width, lo, hi, rid LIMIT ?",
-			[]any{int64(math.MinInt64), int64(-1), int64(0), int64(0), int64(-1)},
-			func(r row) (trace, []any) {
-				return trace{rid: r.int(0), key: r.int(1), width: r.int(2), lo: r.int(3), hi: r.int(4)},
-					[]any{r.int(1), r.int(2), r.int(3), r.int(4), r.int(0)}
-			},
-			func(of *traces, t *trace) bool {
-				s := search.Span{Key: t.key, Lo: t.lo, Hi: t.hi}
-				return int64(widthOf(s)) == t.width && slices.Contains(of.spans, s)
-			}},
-	} {
-		if err := v.strayIn(&table); err != nil {
+	for at := (StrayPlace{}); !at.Over(); {
+		some, next, err := v.Strays(at)
+		if err != nil {
 			return err
 		}
+		if len(some) > 0 {
+			return altered(fmt.Sprintf("a row of the table `%s` with the key %d does not follow from %s", some[0].table().name, some[0].trace.key, some[0].who))
+		}
+		at = next
 	}
 	return nil
-}
-
-// trace is a row of one of the tables posting, word and span.
-type trace struct {
-	rid, key      int64
-	value         string
-	width, lo, hi int64
-}
-
-type tableOfTraces struct {
-	name, sql string
-	from      []any // the place before the first row
-	read      func(row) (t trace, place []any)
-	follows   func(of *traces, t *trace) bool // whether a record with these traces has it
-}
-
-func (v *View) strayIn(table *tableOfTraces) error {
-	for {
-		var rows []trace
-		err := v.c.each(table.sql, func(r row) error {
-			t, place := table.read(r)
-			rows, table.from = append(rows, t), place
-			return nil
-		}, append(table.from[:len(table.from):len(table.from)], int64(v.bounds.chunk))...)
-		if err != nil || len(rows) == 0 {
-			return cmp.Or(v.ctx.Err(), err)
-		}
-		for i := range rows {
-			of, who, err := v.tracesAt(rows[i].rid)
-			if err != nil {
-				return err
-			}
-			if !table.follows(&of, &rows[i]) {
-				return altered(fmt.Sprintf("a row of the table `%s` with the key %d does not follow from %s", table.name, rows[i].key, who))
-			}
-		}
-	}
-}
-
-func (v *View) tracesAt(rid int64) (t traces, who string, err error) {
-	hits, err := rowsOf(v, []int64{rid})
-	if err != nil || len(hits) == 0 || hits[0].Deleted {
-		return traces{}, "any record", err
-	}
-	x, err := hits[0].Load()
-	if err != nil {
-		return traces{}, "", err
-	}
-	return tracesOf(hits[0].Type, x), hits[0].name(), nil
 }

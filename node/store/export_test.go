@@ -53,3 +53,15 @@ func Least(s *Store, looks, targets, included int) {
 
 // Later lets time pass for the cursors of a store.
 func Later(s *Store, d time.Duration) { s.cursors.now = func() time.Time { return time.Now().Add(d) } }
+
+// Spoil runs a statement, as somebody with the database could.
+func Spoil(s *Store, sql string, args ...any) error {
+	return s.Update(context.Background(), func(tx *Tx) error {
+		_, err := tx.exec(sql, args...)
+		return err
+	})
+}
+
+// LookAgain lets the time pass in which a store goes on to say that a search
+// parameter cannot be searched by.
+func LookAgain(s *Store) { s.bounds.lag.seen.Store(0) }

@@ -54,6 +54,9 @@ func (v *View) SearchMany(queries []search.Query, allow Allow) (Page, error) {
 	if len(queries) == 0 {
 		return Page{}, nil
 	}
+	if err := v.Answers(queries); err != nil {
+		return Page{}, err
+	}
 	s := &searching{hunt: newHunt(v, allow), queries: queries, first: queries[0], size: pageSize(queries[0])}
 	s.from.total = -1
 	if s.first.Cursor != "" {

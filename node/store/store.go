@@ -84,6 +84,7 @@ type Store struct {
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{bounds: normal, closing: make(chan struct{})}
+	s.bounds.lag = &lag{}
 	if err := s.open(dir, o); err != nil {
 		_ = s.disconnect() // the first error is the one to tell
 		return nil, err
@@ -168,7 +169,7 @@ func (s *Store) connect(b base, o Options) error {
 	}
 	s.writer.stopped = make(chan struct{})
 	go s.writer.run(s.closing)
-	return nil
+	return s.Answering(context.Background())
 }
 
 // makeFile makes the database file, if it is missing, for its owner's eyes only,
