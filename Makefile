@@ -30,8 +30,9 @@ test: tools build  ## everything: vet, unit, wall, network and browser-side test
 	$(GO) test ./... -timeout 30m
 
 .PHONY: conformance
-conformance:  ## all official examples: their invariants, and search parameters against general FHIRPath
+conformance:  ## all official examples: their invariants, search parameters against general FHIRPath, built-in profiles
 	CAIRN_ALL_EXAMPLES=1 $(GO) test ./fhir/fhirpath -run 'Invariants|Agree' -v -timeout 30m
+	CAIRN_ALL_EXAMPLES=1 $(GO) test ./fhir/judge -run Official -v -timeout 30m
 
 .PHONY: lint
 lint:  ## static analysis, at a pinned version
