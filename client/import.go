@@ -3,6 +3,7 @@ package client
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -195,11 +196,16 @@ func (im *Import) file(ctx context.Context, dir, name string) error {
 	} else {
 		err = im.lines(ctx, dir, name, taken)
 	}
-	if err != nil {
+	var bad *damaged
+	switch {
+	case errors.As(err, &bad): // the others are not to blame; once it is mended, it goes on where it broke off
+		im.refuse([]Refusal{{File: name, Code: "content-encoding", Text: "the file cannot be unpacked to its end"}})
+	case err != nil:
 		return fmt.Errorf("importing %s: %w", name, err)
-	}
-	if err := im.take(name, allTaken); err != nil {
-		return err
+	default:
+		if err := im.take(name, allTaken); err != nil {
+			return err
+		}
 	}
 	im.count(func(t *Tally) { t.FilesDone, t.BytesDone = t.FilesDone+1, t.BytesDone+info.Size() })
 	return nil
@@ -244,6 +250,11 @@ func (im *Import) refuse(list []Refusal) {
 	}
 }
 
+// damaged is a file that is not the sound gzip that its name says.
+type damaged struct{ cause error }
+
+func (e *damaged) Error() string { return e.cause.Error() }
+
 // unpacked opens a file, unpacking *.gz.
 func unpacked(path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)
@@ -252,7 +263,7 @@ func unpacked(path string) (io.ReadCloser, error) {
 	}
 	z, err := gzip.NewReader(f)
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(&damaged{err}, f.Close())
 	}
 	return struct {
 		io.Reader
@@ -271,6 +282,12 @@ func (im *Import) lines(ctx context.Context, dir, name string, taken int64) erro
 	in := bufio.NewReaderSize(file, 256<<10)
 	for n := 1; ; n++ {
 		line, size, err := readLine(in)
+		if err != nil && err != io.EOF {
+			if strings.HasSuffix(name, ".gz") {
+				err = &damaged{err}
+			}
+			return cmp.Or(c.flush(n), err)
+		}
 		if size > 0 && line == nil {
 			im.refuse([]Refusal{{File: name, Line: n, Code: "too-long", Text: fmt.Sprintf("the line is longer than %d MB", lineBytes>>20)}})
 		}
@@ -287,9 +304,6 @@ func (im *Import) lines(ctx context.Context, dir, name string, taken int64) erro
 		}
 		if err == io.EOF {
 			return c.flush(n + 1)
-		}
-		if err != nil {
-			return err
 		}
 	}
 }
@@ -368,8 +382,8 @@ func (im *Import) chunk(ctx context.Context, name string, first int, from int64,
 }
 
 func (im *Import) key(name string, from int64, body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:16]) + "-" + strconv.FormatInt(from, 10) + "-" + filepath.Base(name)
+	sum := sha256.Sum256(append([]byte(name+"\x00"), body...)) // a name may be a patient's
+	return hex.EncodeToString(sum[:16]) + "-" + strconv.FormatInt(from, 10)
 }
 
 // bundle sends one bundle, or one resource, of a *.json file.
