@@ -1,9 +1,13 @@
 package fhir_test
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -33,5 +37,43 @@ func TestPagesByPost(t *testing.T) {
 	slices.Sort(got)
 	if len(got) != 5 || len(slices.Compact(got)) != 5 {
 		t.Errorf("the pages have %v", got)
+	}
+}
+
+// TestPagesAreBounded: a page ends before it weighs too much, whatever _count says,
+// and the next one goes on from there.
+func TestPagesAreBounded(t *testing.T) {
+	const many, heavy = 12, 400_000
+	tag := fmt.Sprintf("heavy-%d", time.Now().UnixNano())
+	list := make([]string, many)
+	noise := make([]byte, heavy)
+	for i := range many {
+		rand.Read(noise) // crypto/rand never fails
+		body := fmt.Sprintf(`{"resourceType":"Media","meta":{"tag":[{"code":%q}]},"status":"completed","content":{"data":%q}}`, tag, base64.StdEncoding.EncodeToString(noise))
+		list[i] = "Media/" + ask(t, "POST", "Media", body).get(t, "id")
+	}
+	for _, first := range []string{"Media?_count=1000&_tag=" + tag, "Media?_count=1000&_sort=-_lastUpdated&_tag=" + tag, "Media/_history?_count=1000"} {
+		seen, pages, next := make(map[string]int), 0, first
+		for next != "" && pages < many+2 {
+			page := ask(t, "GET", next, "")
+			if page.status != http.StatusOK || len(page.body) > 5<<20 {
+				t.Fatalf("%s: %d, %d bytes", first, page.status, len(page.body))
+			}
+			for i := range many {
+				if id := page.get(t, fmt.Sprintf("entry.%d.resource.id", i)); id != "" {
+					seen["Media/"+id]++
+				}
+			}
+			pages++
+			next, _ = strings.CutPrefix(page.get(t, "link.1.url"), hospital.url+"/fhir/")
+		}
+		for _, one := range list {
+			if seen[one] != 1 {
+				t.Errorf("%s: a record stands on %d pages of %d", first, seen[one], pages)
+			}
+		}
+		if pages < 2 {
+			t.Errorf("%s: one page has all", first)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -18,10 +19,11 @@ import (
 
 // Sizes of an export's work.
 const (
-	pagePatients = 100     // patients between two notes of how far the job is
-	pageRecords  = 500     // records that one log entry covers, and that are in memory at a time
-	fileBytes    = 8 << 20 // of lines in a file before the next one of its type is begun, so that it is read whole
-	madeBytes    = 1 << 20 // of sealed frames that wait for the store
+	pagePatients = 100      // patients between two notes of how far the job is
+	pageBytes    = 16 << 20 // their sealed bodies, unless a few have more
+	pageRecords  = 500      // records that one log entry covers, and that are in memory at a time
+	fileBytes    = 8 << 20  // of lines in a file before the next one of its type is begun, so that it is read whole
+	madeBytes    = 1 << 20  // of sealed frames that wait for the store
 )
 
 // Run works on exports until ctx ends: those that were broken off first, then
@@ -265,8 +267,14 @@ func (r *run) page(ctx context.Context, id string, after int64, allow gate.Allow
 		}
 		var hits []store.Hit
 		hits, next, err = v.Each(q.Types, id, after, pageRecords, nil)
-		if err != nil {
+		n, heavy := v.Fit(hits, pageBytes)
+		if err := cmp.Or(err, heavy); err != nil {
 			return err
+		}
+		if n < len(hits) { // so many of them go into memory at a time
+			if hits, next, err = v.Each(q.Types, id, after, n, nil); err != nil {
+				return err
+			}
 		}
 		for _, h := range hits {
 			if id == "" && h.Subject != "" { // what is about nobody comes first

@@ -96,7 +96,7 @@ func (f *finding) refer(ctx context.Context, actor identity.Actor, ask gate.Ask,
 			if err != nil {
 				return err
 			}
-			return more.take(v, hits)
+			return more.takeIncluded(v, hits)
 		})
 		return more.found, err
 	}

@@ -116,7 +116,7 @@ const maxQueries = 12
 
 // candidates are those that some query finds, each once.
 func (d *Desk) candidates(ctx context.Context, queries []search.Query, allow gate.Allow) (rows []*store.Version, found []gate.Record, err error) {
-	seen := make(map[string]bool)
+	seen, weight := make(map[string]bool), 0
 	err = d.store.View(ctx, func(v *store.View) error {
 		for _, q := range queries {
 			page, err := v.Search(q, func(h *store.Hit) bool { return allow(v, gate.Found(h)) })
@@ -124,7 +124,7 @@ func (d *Desk) candidates(ctx context.Context, queries []search.Query, allow gat
 				return err
 			}
 			for _, h := range page.Hits {
-				if seen[h.ID] || len(rows) == maxCandidates {
+				if seen[h.ID] || len(rows) == maxCandidates || weight > includedBytes {
 					continue
 				}
 				seen[h.ID] = true
@@ -139,7 +139,7 @@ func (d *Desk) candidates(ctx context.Context, queries []search.Query, allow gat
 				if err != nil {
 					return err
 				}
-				rows, found = append(rows, row), append(found, r...)
+				rows, found, weight = append(rows, row), append(found, r...), weight+len(row.Body)
 			}
 		}
 		return nil

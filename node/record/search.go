@@ -68,10 +68,14 @@ func (f *finding) opened(ctx context.Context, actor identity.Actor, ask gate.Ask
 	}
 	f.page.Receipts = pass.Receipts()
 	f.page.Versions = make([]Version, 0, len(f.rows))
+	weight := 0
 	for i, ref := range pass.Refs() {
 		opened, err := f.desk.vault.Open(ctx, pass, ref, f.rows[i])
 		if err != nil {
 			return Page{}, err
+		}
+		if weight += len(opened.Raw); weight > openedBytes {
+			return Page{}, tooHeavy()
 		}
 		v := versionOf(f.rows[i], opened.Raw, evidence.Receipt{})
 		if v.Mode = Match; i >= f.matches {
@@ -145,6 +149,9 @@ func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, er
 		if err != nil {
 			return err
 		}
+		if hits, err = f.fit(v, hits, may); err != nil {
+			return err
+		}
 		if f.page.Next = hits.Next; f.counted {
 			f.page.Total = hits.Total
 		}
@@ -158,9 +165,46 @@ func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, er
 		if err != nil {
 			return err
 		}
-		return f.take(v, included)
+		return f.takeIncluded(v, included)
 	})
 	return f.found, err
+}
+
+// takeIncluded is take of what stands beside the matches, and so on no page of
+// its own: it is refused if it weighs too much.
+func (f *finding) takeIncluded(v *store.View, hits []store.Hit) error {
+	n, err := v.Fit(hits, includedBytes)
+	if err == nil && n < len(hits) {
+		err = tooHeavy()
+	}
+	if err != nil {
+		return err
+	}
+	return f.take(v, hits)
+}
+
+// Bytes that the answer to one search may weigh: included records as they are
+// stored, and all of them once they are open.
+const (
+	includedBytes = 16 << 20
+	openedBytes   = 64 << 20
+)
+
+func tooHeavy() error {
+	return fault.New(fault.Invalid, "too-costly", "the records on this page are too large for one answer").
+		WithHint("ask for smaller pages with _count, or include less")
+}
+
+// fit ends a page before its records weigh too much together: the next one goes
+// on from there.
+func (f *finding) fit(v *store.View, page store.Page, may store.Allow) (store.Page, error) {
+	n, err := v.Fit(page.Hits, store.PageBytes)
+	if err != nil || n == len(page.Hits) {
+		return page, err
+	}
+	short := slices.Clone(f.queries)
+	short[0].Count = n
+	return v.SearchMany(short, may)
 }
 
 // take looks up the sealed versions of hits.

@@ -61,9 +61,10 @@ func (v *View) History(p Past, allow func(head Hit, version *Version) bool) (Pas
 	if w.count {
 		page.Total = w.total
 	}
-	if len(w.found) > size {
-		page.Versions = w.found[:size]
-		page.Next = v.cursors.seal(question, place{rid: int64(page.Versions[size-1].Seq), total: page.Total}) //nolint:gosec // below maxSeq
+	if w.full() {
+		last := len(w.found) - 1
+		page.Versions = w.found[:last]
+		page.Next = v.cursors.seal(question, place{rid: int64(page.Versions[last-1].Seq), total: page.Total}) //nolint:gosec // below maxSeq
 	}
 	return page, nil
 }
@@ -73,7 +74,9 @@ type past struct {
 	Past
 	view   *View
 	before int64 // seq
-	size   int   // versions wanted
+	size   int   // versions wanted, one more than the page has
+	bytes  int   // of the bodies of those that were found
+	batch  int   // versions read at once
 	count  bool  // whether all are counted
 	total  int
 	looks  int
@@ -82,8 +85,17 @@ type past struct {
 	found  []*Version
 }
 
+// PageBytes is how much the sealed bodies on a page may weigh together: a page
+// ends before it has as many as are asked for, but not before it has one.
+const PageBytes = 2 << 20
+
+// full tells whether the page and the one version that follows it were found.
+func (w *past) full() bool {
+	return len(w.found) >= w.size || len(w.found) > 1 && w.bytes > PageBytes
+}
+
 func (w *past) run() error {
-	for {
+	for w.batch = leastBatch; ; {
 		if err := w.view.ctx.Err(); err != nil {
 			return fault.As(err)
 		}
@@ -91,8 +103,10 @@ func (w *past) run() error {
 		if err != nil {
 			return err
 		}
+		weight := 1
 		for _, one := range batch {
-			if len(w.found) == w.size && !w.count || one.Updated < w.Since-pastSlack {
+			weight += len(one.Body)
+			if w.full() && !w.count || one.Updated < w.Since-pastSlack {
 				return nil
 			}
 			if err := w.look(one); err != nil {
@@ -100,23 +114,27 @@ func (w *past) run() error {
 			}
 			w.before = int64(one.Seq) //nolint:gosec // below maxSeq
 		}
-		if len(batch) < versionBatch {
+		if len(batch) < w.batch {
 			return nil
 		}
+		w.batch = max(leastBatch, min(versionBatch, PageBytes*len(batch)/weight))
 	}
 }
+
+// leastBatch is how many versions are read at once as long as they may be large.
+const leastBatch = 8
 
 func (w *past) next() ([]*Version, error) {
 	const end = " ORDER BY v.seq DESC LIMIT ?"
 	switch {
 	case w.ID != "":
-		return w.view.versions(versionRows+"WHERE r.type = ? AND r.id = ? AND v.seq < ?"+end, w.Type, w.ID, w.before, int64(versionBatch))
+		return w.view.versions(versionRows+"WHERE r.type = ? AND r.id = ? AND v.seq < ?"+end, w.Type, w.ID, w.before, int64(w.batch))
 	case w.Subject != "":
 		return w.about()
 	case w.Type != "":
-		return w.view.versions(versionRows+"WHERE v.type = ? AND v.seq < ?"+end, w.Type, w.before, int64(versionBatch))
+		return w.view.versions(versionRows+"WHERE v.type = ? AND v.seq < ?"+end, w.Type, w.before, int64(w.batch))
 	}
-	return w.view.versions(versionRows+"WHERE v.seq < ?"+end, w.before, int64(versionBatch))
+	return w.view.versions(versionRows+"WHERE v.seq < ?"+end, w.before, int64(w.batch))
 }
 
 // about is next for one patient: her versions lie together.
@@ -132,7 +150,7 @@ func (w *past) about() (batch []*Version, err error) {
 		}
 		slices.SortFunc(w.seqs, func(a, b int64) int { return cmp.Compare(b, a) })
 	}
-	for len(w.seqs) > 0 && len(batch) < versionBatch {
+	for len(w.seqs) > 0 && len(batch) < w.batch {
 		if seq := w.seqs[0]; seq < w.before {
 			one, err := w.view.version(versionRows+"WHERE v.seq = ?", seq)
 			if err != nil {
@@ -163,8 +181,8 @@ func (w *past) look(one *Version) error {
 		}
 	}
 	w.total++
-	if len(w.found) < w.size {
-		w.found = append(w.found, one)
+	if !w.full() {
+		w.found, w.bytes = append(w.found, one), w.bytes+len(one.Body)
 	}
 	return nil
 }

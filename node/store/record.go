@@ -335,6 +335,36 @@ func (v *View) NewestOf(hits []Hit) ([]*Version, error) {
 	return out, nil
 }
 
+// Fit returns how many of some hits, from the first, have newest versions whose
+// sealed bodies weigh at most so many bytes together, but not less than one of
+// any. A few hits fit whatever they weigh.
+func (v *View) Fit(hits []Hit, most int64) (int, error) {
+	if len(hits) <= leastBatch {
+		return len(hits), nil
+	}
+	seqs, sizes := make([]int64, len(hits)), make(map[int64]int64, len(hits))
+	for i := range hits {
+		seqs[i] = int64(hits[i].seq) //nolint:gosec // below maxSeq
+	}
+	for part := range slices.Chunk(seqs, ridsAtOnce) {
+		these, args := choices(part, ridsAtOnce)
+		err := v.c.ask("SELECT seq, length(body) FROM version WHERE seq IN "+these, func(r row) error {
+			sizes[r.int(0)] = r.int(1)
+			return nil
+		}, args...)
+		if err != nil {
+			return 0, err
+		}
+	}
+	weight := int64(0)
+	for i, seq := range seqs {
+		if weight += sizes[seq]; i > 0 && weight > most {
+			return i, nil
+		}
+	}
+	return len(hits), nil
+}
+
 func (v *View) version(sql string, args ...any) (*Version, error) {
 	var out *Version
 	found, err := v.c.one(sql, func(r row) (err error) { out, err = scanVersion(r); return err }, args...)
