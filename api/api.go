@@ -19,8 +19,8 @@ import (
 // Handler returns all faces of a node. version is that of the program.
 func Handler(n *node.Node, version string) http.Handler {
 	root := n.Config.URL
-	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Root: root, Software: version}
-	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Bundles: n.Bundles, Recovery: n.Recovery}
+	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Disclosures: n.Disclosures, Root: root, Software: version}
+	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures}
 	software := auth.Handler(n.Door, root)
 	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()
 	everyone := (&public.Server{Node: n}).Handler()

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -144,7 +145,11 @@ func (s *site) peer(ctx context.Context, from, at *demo.Hospital) (a *asking, er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, ring.Close()) }()
-	client, err := peer.New(from.ID, ring.Client(), s.Client())
+	genesis, err := node.ReadGenesis(cfg.Genesis)
+	if err != nil {
+		return nil, err
+	}
+	client, err := peer.New(from.ID, genesis.ID(), &pen{key: ring.Client(), site: s, at: from}, s.Client())
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +158,36 @@ func (s *site) peer(ctx context.Context, from, at *demo.Hospital) (a *asking, er
 	return &asking{client, who, member.Member{ID: at.ID, URL: at.URL}}, nil
 }
 
+// pen is a hospital's key for what it signs to others, with the height of its
+// ledger, asked for now and then.
+type pen struct {
+	key  *ecdsa.PrivateKey
+	site *site
+	at   *demo.Hospital
+
+	mu     sync.Mutex
+	height uint64
+	asked  time.Time
+}
+
+// Client returns the key and the height.
+func (p *pen) Client() (*ecdsa.PrivateKey, uint64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.asked) < time.Second {
+		return p.key, p.height, nil
+	}
+	st, err := p.site.status(context.Background(), p.at)
+	if err != nil {
+		return nil, 0, err
+	}
+	p.height, p.asked = st.Height, time.Now()
+	return p.key, max(1, p.height), nil
+}
+
 // get returns the bytes of a FHIR request, good for one sending.
 func (a *asking) get(ctx context.Context, path string) ([]byte, error) {
-	req, err := a.client.Prepare(ctx, a.at, a.who, http.MethodGet, path)
+	req, err := a.client.Prepare(ctx, a.at, a.who, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
 	}

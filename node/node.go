@@ -24,6 +24,7 @@ import (
 	"cairn/node/bulk"
 	"cairn/node/bundle"
 	"cairn/node/chain"
+	"cairn/node/disclosure"
 	"cairn/node/evidence"
 	"cairn/node/exchange"
 	"cairn/node/fault"
@@ -74,6 +75,7 @@ type Node struct {
 	Reindex  *reindex.Desk
 
 	Subscriptions *subscription.Desk
+	Disclosures   *disclosure.Desk
 
 	ring    *keys.Ring
 	chest   *keys.Chest
@@ -203,7 +205,7 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 	n.beat = evidence.NewBeat(evidence.BeatConfig{
 		Member: home, Network: n.Genesis.ID(), Every: time.Duration(n.Genesis.Params.BeatMillis) * time.Millisecond, Logger: n.Log, //nolint:gosec // bounded by Validate
 	}, n.Evidence, n.store, n.Chain, n.ring)
-	n.Door, err = identity.New(ctx, identity.Config{Member: home, URL: n.Config.URL, Clients: n.Config.Clients, Feeds: n.Config.feeds()}, n.Chain, n.store,
+	n.Door, err = identity.New(ctx, identity.Config{Member: home, Network: n.Genesis.ID(), URL: n.Config.URL, Clients: n.Config.Clients, Feeds: n.Config.feeds()}, n.Chain, n.store,
 		n.chest, keys.ChestPasskeys)
 	if err != nil {
 		return err
@@ -230,11 +232,13 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Door.SettleWith(n.Recovery)
 	n.Accounts = account.New(n.Door, n.journal, n.store, n.Recovery)
 	n.Staff = staff.New(home, n.Door, n.journal, n.store)
-	peers, err := peer.New(home, n.ring.Client(), client)
+	pen := keys.NewPen(n.ring, n.Chain, home)
+	peers, err := peer.New(home, n.Genesis.ID(), pen, client)
 	if err != nil {
 		return err
 	}
-	n.Exchange = exchange.New(n.gate, n.journal, n.store, peers, n.Chain)
+	n.Disclosures = disclosure.New(home, n.Genesis.ID(), pen, n.Chain, peers, n.chest, n.journal, n.store, n.Log)
+	n.Exchange = exchange.New(n.gate, n.journal, n.store, peers, n.Chain, n.Disclosures)
 	if n.Witness, err = witness.New(home, n.Trust, n.Chain, n.ring.Cosign(), client); err != nil {
 		return err
 	}
@@ -317,6 +321,7 @@ func (n *Node) lead(ctx context.Context) error {
 	group.Go(func() error { n.Recovery.Run(ctx); return nil })
 	group.Go(func() error { n.Bulk.Run(ctx); return nil })
 	group.Go(func() error { n.Reindex.Run(ctx); return nil })
+	group.Go(func() error { n.Disclosures.Run(ctx); return nil })
 	group.Go(func() error { n.Subscriptions.Run(ctx); return nil })
 	return group.Wait()
 }

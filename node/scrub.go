@@ -86,7 +86,7 @@ func (n *Node) scrubRecords(ctx context.Context, progress func(done, total uint6
 		if err := v.CheckRows(s.records, s.rows); err != nil {
 			return err
 		}
-		return n.Subscriptions.Scrub(ctx, v)
+		return errors.Join(n.Subscriptions.Scrub(ctx, v), n.Disclosures.Scrub(ctx, v))
 	})
 }
 

@@ -20,6 +20,7 @@ const (
 	KindAccessEmergency    = "access.emergency"     // a read that broke the glass
 	KindDisclosureSent     = "disclosure.sent"      // answered another member's ask
 	KindDisclosureReceived = "disclosure.received"  // took another member's answer
+	KindConfirmed          = "disclosure.confirmed" // the other member signed that it has an answer
 	KindConsentReceived    = "consent.received"     // a slip was accepted
 	KindConsentStopped     = "consent.stopped"      // a stop mark reached this custodian
 	KindConsentShown       = "consent.shown"        // somebody of the hospital was shown a consent as it was signed

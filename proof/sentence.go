@@ -25,6 +25,7 @@ var phrases = map[string]string{
 	KindAccessEmergency:    "access was allowed in an emergency",
 	KindDisclosureSent:     "records were sent to another organisation",
 	KindDisclosureReceived: "records were received from another organisation",
+	KindConfirmed:          "another organisation signed that it has an answer of this one",
 	KindConsentReceived:    "a consent was received",
 	KindConsentStopped:     "a consent was stopped",
 	KindConsentShown:       "a consent was shown as it was signed",

@@ -355,6 +355,26 @@ func (w *Wallet) Log(ctx context.Context, at string, limit int) (entries []Entry
 	return out.Entries, out.Total, err
 }
 
+// Exchange is one request between the hospital and another about the patient, as
+// both signed it.
+type Exchange struct {
+	ID, Side, Other, Person, Purpose, Consent, Rule, State string
+	Status                                                 int
+	Event                                                  string // of the hospital's own log
+}
+
+// Exchanges returns the latest exchanges between a hospital and others about the
+// patient.
+func (w *Wallet) Exchanges(ctx context.Context, at string, limit int) ([]Exchange, error) {
+	h, err := w.signIn(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	var out struct{ Exchanges []Exchange }
+	err = w.call(ctx, http.MethodGet, fmt.Sprintf("%s/portal/exchanges?limit=%d", h.URL, limit), h.token, nil, &out)
+	return out.Exchanges, err
+}
+
 // Evidence returns the proof bundle of an event in the patient's log.
 func (w *Wallet) Evidence(ctx context.Context, at, event string) ([]byte, error) {
 	h, err := w.signIn(ctx, at)

@@ -24,6 +24,7 @@ func (s *Server) Handler() http.Handler {
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, identity.Actor) error{
 		"GET /admin/status":        s.status,
 		"GET /admin/subscriptions": s.subscriptions,
+		"GET /admin/receipts":      s.receipts,
 		"POST /admin/scrub":        s.scrub,
 		"POST /admin/reindex":      s.reindex,
 		"GET /admin/export":        s.export,

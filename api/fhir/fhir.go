@@ -18,6 +18,7 @@ import (
 	"cairn/api/rest"
 	"cairn/node/bulk"
 	"cairn/node/bundle"
+	"cairn/node/disclosure"
 	"cairn/node/exchange"
 	"cairn/node/fault"
 	"cairn/node/identity"
@@ -38,6 +39,7 @@ type Server struct {
 	Judge    *judge.Desk
 
 	Subscriptions *subscription.Desk
+	Disclosures   *disclosure.Desk
 
 	Root     string // this node's root URL; the service base is Root + "/fhir"
 	Software string // version, for the CapabilityStatement
@@ -82,6 +84,11 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		answer = rest.Refusal(err)
+	}
+	if c.Actor.Request() != nil {
+		answer.Sign = func(status int, code string, body []byte) (string, error) {
+			return s.Disclosures.Answer(context.WithoutCancel(r.Context()), c.Actor, status, code, body)
+		}
 	}
 	rest.Write(w, r, s.base(), c.Form, answer)
 }

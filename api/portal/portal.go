@@ -14,6 +14,7 @@ import (
 	"cairn/consent/slip"
 	"cairn/node/account"
 	"cairn/node/bundle"
+	"cairn/node/disclosure"
 	"cairn/node/fault"
 	"cairn/node/grant"
 	"cairn/node/identity"
@@ -29,6 +30,8 @@ type Server struct {
 	Accounts *account.Desk
 	Bundles  *bundle.Desk
 	Recovery *recovery.Desk
+
+	Disclosures *disclosure.Desk
 
 	guesses face.Limit // wrong one-time codes, by address
 	secrets face.Limit // tries of what needs no sign-in but a secret, by address
@@ -68,6 +71,7 @@ func (s *Server) Handler() http.Handler {
 		"GET /portal/consents/{commitment}":     s.signed,
 		"POST /portal/locators":                 s.locate,
 		"GET /portal/log":                       s.log,
+		"GET /portal/exchanges":                 s.exchanges,
 		"PUT /portal/recovery/deposit":          s.deposit,
 		"GET /portal/recovery":                  s.recoveries,
 		"DELETE /portal/recovery":               s.cancelRecovery,

@@ -11,6 +11,7 @@ import (
 	"cairn/node"
 	"cairn/node/fault"
 	"cairn/node/grant"
+	"cairn/proof"
 )
 
 // Server answers public requests.
@@ -33,6 +34,7 @@ func (s *Server) Handler() http.Handler {
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST /marks":              s.marks,
 		"POST /calendar/cosign":    s.cosign,
+		"POST /acknowledgements":   s.acknowledge,
 		"GET /calendar/checkpoint": s.checkpoint,
 		"GET /network.json":        s.network,
 		"GET /healthz":             s.health,
@@ -89,6 +91,23 @@ func (s *Server) cosign(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	io.WriteString(w, line) //nolint:errcheck // the client has gone
 	return nil
+}
+
+// acknowledge takes what another hospital signs when it has an answer of this
+// one. It needs no sign-in: the signature is all that counts, and one that is of
+// no answer of this hospital costs a look-up.
+func (s *Server) acknowledge(w http.ResponseWriter, r *http.Request) error {
+	text, err := face.Body(w, r, "application/jose")
+	if err == nil && len(text) > proof.MaxSignedBytes {
+		err = fault.New(fault.TooLarge, "acknowledgement", "this is no signed acknowledgement")
+	}
+	if err == nil {
+		err = s.Node.Disclosures.Acknowledge(r.Context(), string(text))
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return err
 }
 
 func (s *Server) checkpoint(w http.ResponseWriter, _ *http.Request) error {

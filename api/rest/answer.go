@@ -13,6 +13,7 @@ import (
 	"cairn/fhir/subset"
 	"cairn/node/evidence"
 	"cairn/node/fault"
+	"cairn/node/identity"
 )
 
 // Answer is what an interaction answers.
@@ -26,6 +27,12 @@ type Answer struct {
 	Written  bool   // Body is what was just stored: a client may prefer to do without
 	Receipts []evidence.Receipt
 	Header   http.Header // further headers; may be nil
+
+	// Sign returns what this hospital signs of the answer, for the header
+	// Cairn-Answer; nil for nobody to whom it signs. code is that of a refusal,
+	// body the content as it is sent, before compression. Nothing is sent if it
+	// fails.
+	Sign func(status int, code string, body []byte) (string, error)
 
 	fault *fault.Error
 }
@@ -83,6 +90,12 @@ func Write(w http.ResponseWriter, r *http.Request, base string, f Form, a *Answe
 		body, f.format = a.Body, &formats[0]
 	}
 	h := w.Header()
+	if err := a.sign(h, r.Method, body); err != nil {
+		a = Refusal(err)
+		face.Note(r, a.fault)
+		face.Headers(w, a.fault)
+		body, f.format = a.Body, &formats[0]
+	}
 	a.headers(h, base)
 	h.Add("Vary", "Accept, Accept-Encoding")
 	h.Set("Cache-Control", "no-store")
@@ -100,6 +113,25 @@ func Write(w http.ResponseWriter, r *http.Request, base string, f Form, a *Answe
 	if r.Method != http.MethodHead {
 		w.Write(body) //nolint:errcheck // the client has gone
 	}
+}
+
+// sign sets what is signed of the answer.
+func (a *Answer) sign(h http.Header, method string, body []byte) error {
+	if a.Sign == nil {
+		return nil
+	}
+	if method == http.MethodHead || a.status() == http.StatusNotModified {
+		body = nil
+	}
+	code := ""
+	if a.fault != nil {
+		code = a.fault.Code
+	}
+	text, err := a.Sign(a.status(), code, body)
+	if err == nil {
+		h.Set(identity.AnswerHeader, text)
+	}
+	return err
 }
 
 func (a *Answer) media(f Form) string {

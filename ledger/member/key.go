@@ -84,15 +84,21 @@ var p384Prefix = []byte{
 	0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
 }
 
-func checkP384(public []byte) error {
+// Point returns the uncompressed point (SEC 1, 2.3.3) in the public half of a key for UseClient.
+func Point(public []byte) ([]byte, error) {
 	point, found := bytes.CutPrefix(public, p384Prefix)
 	if !found {
-		return ErrKeyForm
+		return nil, ErrKeyForm
 	}
 	if _, err := ecdh.P384().NewPublicKey(point); err != nil {
-		return ErrKeyForm
+		return nil, ErrKeyForm
 	}
-	return nil
+	return point, nil
+}
+
+func checkP384(public []byte) error {
+	_, err := Point(public)
+	return err
 }
 
 func (k Key) write(w *wire.Writer) {

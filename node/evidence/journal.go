@@ -83,6 +83,12 @@ func (d *Draft) Receipt() Receipt {
 	return Receipt{Member: d.event.Member, Index: d.entry.Index, ID: d.event.ID}
 }
 
+// Entry names the entry of a draft that was appended, as a statement to another
+// member does.
+func (d *Draft) Entry() proof.Entry {
+	return proof.Entry{Index: d.entry.Index, Event: d.event.ID, Leaf: d.entry.Leaf}
+}
+
 // Opened is an entry with its content.
 type Opened struct {
 	Index uint64

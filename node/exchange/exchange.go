@@ -5,6 +5,7 @@ package exchange
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -30,6 +31,14 @@ type Book interface {
 	Member(id string) (member.Member, bool)
 }
 
+// Halves keeps what was signed between this hospital and others; node/disclosure
+// has it. Asked returns what joins the transaction of the entry that says what
+// came. Wake says that there is something to acknowledge.
+type Halves interface {
+	Asked(ctx context.Context, subject string, draft *evidence.Draft, request *proof.Signed[proof.Request], answer *proof.Signed[proof.Answer]) (func(*store.Tx) error, error)
+	Wake()
+}
+
 // Desk does the work. Its methods are safe for concurrent use.
 type Desk struct {
 	gate    *gate.Gate
@@ -37,11 +46,12 @@ type Desk struct {
 	store   *store.Store
 	peers   *peer.Client
 	book    Book
+	halves  Halves
 }
 
 // New makes the desk.
-func New(g *gate.Gate, j *evidence.Journal, st *store.Store, peers *peer.Client, book Book) *Desk {
-	return &Desk{gate: g, journal: j, store: st, peers: peers, book: book}
+func New(g *gate.Gate, j *evidence.Journal, st *store.Store, peers *peer.Client, book Book, halves Halves) *Desk {
+	return &Desk{gate: g, journal: j, store: st, peers: peers, book: book, halves: halves}
 }
 
 // wait bounds how long a custodian may take to answer.
@@ -132,6 +142,21 @@ type answer struct {
 	custodian Custodian
 	items     []Item
 	docs      []*resource.Doc
+	signed    []exchanged
+}
+
+// exchanged is what was signed of one request and its answer.
+type exchanged struct {
+	request *proof.Signed[proof.Request]
+	answer  *proof.Signed[proof.Answer] // nil if the custodian signed none
+}
+
+// String names both by their ids, so that the halves of two logs can be paired.
+func (e exchanged) String() string {
+	if e.answer == nil {
+		return hex.EncodeToString(e.request.ID[:]) + ":none"
+	}
+	return hex.EncodeToString(e.request.ID[:]) + ":" + hex.EncodeToString(e.answer.ID[:])
 }
 
 func (d *Desk) askAll(ctx context.Context, actor identity.Actor, locators []*store.Locator, typ string, params url.Values) []answer {
@@ -169,9 +194,16 @@ func (d *Desk) askOne(ctx context.Context, actor identity.Actor, l *store.Locato
 		query.Del("patient")
 		query.Set("_id", l.Patient)
 	}
-	next := typ + "?" + query.Encode()
+	consent := ""
+	if l.Commitment != ([32]byte{}) {
+		consent = gate.Reference(l.Commitment)
+	}
+	next, who := typ+"?"+query.Encode(), d.peers.PersonOf(actor, consent)
 	for range pages {
-		a, err := d.peers.Get(ctx, m, actor, next)
+		a, err := d.peers.Get(ctx, m, who, next)
+		if a.Request != nil {
+			out.signed = append(out.signed, exchanged{a.Request, a.Signed})
+		}
 		if err == nil {
 			next, err = out.read(m, a)
 		}
@@ -244,9 +276,18 @@ func (d *Desk) note(ctx context.Context, actor identity.Actor, subject, asked st
 	if err != nil {
 		return nil, err
 	}
+	halves, err := d.asked(ctx, subject, drafts, answers)
+	if err != nil {
+		return nil, err
+	}
 	err = d.store.Update(ctx, func(tx *store.Tx) error {
 		for _, draft := range drafts {
 			if err := draft.Append(tx); err != nil {
+				return err
+			}
+		}
+		for _, half := range halves {
+			if err := half(tx); err != nil {
 				return err
 			}
 		}
@@ -255,9 +296,24 @@ func (d *Desk) note(ctx context.Context, actor identity.Actor, subject, asked st
 	if err != nil {
 		return nil, fmt.Errorf("logging what was received: %w", err)
 	}
+	d.halves.Wake()
 	out := make([]evidence.Receipt, len(drafts))
 	for i, draft := range drafts {
 		out[i] = draft.Receipt()
+	}
+	return out, nil
+}
+
+// asked prepares what is kept of all that was signed.
+func (d *Desk) asked(ctx context.Context, subject string, drafts []*evidence.Draft, answers []answer) (out []func(*store.Tx) error, err error) {
+	for i := range answers {
+		for _, e := range answers[i].signed {
+			half, err := d.halves.Asked(ctx, subject, drafts[i], e.request, e.answer)
+			if err != nil {
+				return nil, fmt.Errorf("keeping what was signed: %w", err)
+			}
+			out = append(out, half)
+		}
 	}
 	return out, nil
 }
@@ -268,12 +324,12 @@ func (d *Desk) drafts(actor identity.Actor, subject, asked string, answers []ans
 	var drafts []*evidence.Draft
 	for i := range answers {
 		a := &answers[i]
-		draft, err := d.journal.Draft(received(actor, subject, asked, a.custodian))
+		draft, err := d.journal.Draft(received(actor, subject, asked, a.custodian, a.signed))
 		if err != nil {
 			bare := Custodian{ID: a.custodian.ID, Name: a.custodian.Name}
 			bare.Fault = fault.Wrap(fault.Broken, "peer-answer", "the hospital "+bare.ID+" answered with something that cannot be logged, so it is not shown", err)
-			*a = answer{custodian: bare}
-			draft, err = d.journal.Draft(received(actor, subject, asked, bare))
+			*a = answer{custodian: bare, signed: a.signed}
+			draft, err = d.journal.Draft(received(actor, subject, asked, bare, a.signed))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("logging what was received: %w", err)
@@ -285,7 +341,7 @@ func (d *Desk) drafts(actor identity.Actor, subject, asked string, answers []ans
 
 // received is the event of one custodian's answer. It is allowed as soon as one
 // record came, whatever happened after.
-func received(actor identity.Actor, subject, asked string, c Custodian) proof.Event {
+func received(actor identity.Actor, subject, asked string, c Custodian, signed []exchanged) proof.Event {
 	ev := proof.Event{
 		Kind: proof.KindDisclosureReceived, Time: time.Now().UnixMilli(), Actor: gate.Describe(actor), Subject: gate.PatientReference(subject),
 		Purpose: actor.Purpose(), Action: "gather", Allowed: c.Fault == nil || c.Count > 0, Query: asked, Counterpart: c.ID,
@@ -294,6 +350,12 @@ func received(actor identity.Actor, subject, asked string, c Custodian) proof.Ev
 	if c.Fault != nil {
 		ev.Rule, ev.Explanation = c.Fault.Code, c.Fault.Text
 		ev.Detail += "; not complete: " + c.Fault.Code
+	}
+	for i, e := range signed {
+		if i == 0 {
+			ev.Detail += "; signed"
+		}
+		ev.Detail += " " + e.String()
 	}
 	return ev
 }

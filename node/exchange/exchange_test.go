@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"cairn/node/identity"
 	"cairn/node/peer"
 	"cairn/node/store"
+	"cairn/proof"
 )
 
 var east = member.Member{ID: "east", URL: "https://east.example"}
@@ -69,7 +71,7 @@ func TestReceived(t *testing.T) {
 	}{
 		{Custodian{Count: 3}, true}, {Custodian{}, true}, {Custodian{Fault: broke}, false}, {Custodian{Count: 3, Fault: broke}, true},
 	} {
-		ev := received(identity.Actor{}, "1", "Observation?", c.Custodian)
+		ev := received(identity.Actor{}, "1", "Observation?", c.Custodian, nil)
 		if ev.Allowed != c.allowed {
 			t.Errorf("%d records, fault %v: allowed %t", c.Count, c.Fault, ev.Allowed)
 		}
@@ -107,6 +109,10 @@ func TestUnloggable(t *testing.T) {
 	}
 }
 
+type pen struct{ key *ecdsa.PrivateKey }
+
+func (p pen) Client() (*ecdsa.PrivateKey, uint64, error) { return p.key, 1, nil }
+
 type book struct{ only member.Member }
 
 func (b book) Member(string) (member.Member, bool) { return b.only, true }
@@ -120,22 +126,41 @@ func TestPages(t *testing.T) {
 	mux.HandleFunc("POST /auth/token", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"access_token":"t","token_type":"DPoP","expires_in":60}`)
 	})
-	mux.HandleFunc("GET /fhir/Observation", func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.URL.Query().Get("_count"))
-		fmt.Fprintf(w, `{"resourceType":"Bundle","link":[{"relation":"next","url":"%s/fhir/Observation?cursor=x"}],"entry":[{"resource":%s,"search":{"mode":"match"}}]}`, s.URL, lab)
-	})
 	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	peers, err := peer.New("north", key, s.Client())
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Desk{peers: peers, book: book{member.Member{ID: "east", URL: s.URL, Active: true}}}
+	mux.HandleFunc("GET /fhir/Observation", func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Query().Get("_count"))
+		body := fmt.Appendf(nil, `{"resourceType":"Bundle","link":[{"relation":"next","url":"%s/fhir/Observation?cursor=x"}],"entry":[{"resource":%s,"search":{"mode":"match"}}]}`, s.URL, lab)
+		request, err := proof.ParseRequest(r.Header.Get(identity.RequestHeader))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		signed, err := proof.Answer{Party: proof.Party{From: "east", To: "north", Height: 1}, Request: request.ID, Status: 200, Body: proof.BodyHash(body)}.Sign(key)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		w.Header().Set(identity.AnswerHeader, signed.Text)
+		w.Write(body)
+	})
+	peers, err := peer.New("north", [32]byte{}, pen{key}, s.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Desk{peers: peers, book: book{member.Member{ID: "east", URL: s.URL, Active: true, Keys: []member.Key{{Use: member.UseClient, Public: public}}}}}
 	for count, params := range map[string]url.Values{"500": {}, "7": {"_count": {"7"}}} {
 		asked = nil
 		a := d.askOne(t.Context(), identity.Actor{}, &store.Locator{Member: "east", Patient: "1"}, "Observation", params)
+		if len(a.signed) != pages || a.signed[0].answer == nil {
+			t.Errorf("%d pages are signed", len(a.signed))
+		}
 		if f := a.custodian.Fault; len(a.items) != pages || f == nil || f.Kind != fault.TooLarge || f.Code != "gather-truncated" {
 			t.Errorf("%d records, fault %v", len(a.items), f)
 		}
@@ -144,6 +169,11 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// quiet stands for the desk that keeps what was signed, where nothing was.
+type quiet struct{ Halves }
+
+func (quiet) Wake() {}
 
 // TestNoteAfterLeaving logs what arrived although the one who asked has left.
 func TestNoteAfterLeaving(t *testing.T) {
@@ -158,7 +188,7 @@ func TestNoteAfterLeaving(t *testing.T) {
 	defer st.Close()
 	left, leave := context.WithCancel(t.Context())
 	leave()
-	got, err := (&Desk{journal: j, store: st}).note(left, identity.Actor{}, "1", "Observation?", []answer{from(t, "a", lab)})
+	got, err := (&Desk{journal: j, store: st, halves: quiet{}}).note(left, identity.Actor{}, "1", "Observation?", []answer{from(t, "a", lab)})
 	if err != nil || len(got) != 1 {
 		t.Errorf("%d receipts: %v", len(got), err)
 	}

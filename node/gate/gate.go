@@ -178,7 +178,8 @@ func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, er
 		p.opens = append(p.opens, r.Ref)
 	}
 	var drafts []*evidence.Draft
-	for _, group := range bySubject(v.ask.Subject, found) {
+	groups := bySubject(v.ask.Subject, found)
+	for _, group := range groups {
 		draft, err := g.draft(v, group)
 		if err != nil {
 			return Pass{}, err
@@ -188,8 +189,9 @@ func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, er
 	if err := g.write(ctx, drafts, v); err != nil {
 		return Pass{}, err
 	}
-	for _, d := range drafts {
+	for i, d := range drafts {
 		p.receipts = append(p.receipts, d.Receipt())
+		v.actor.Leave(identity.Left{Entry: d.Entry(), Subject: groups[i].subject, Shown: true})
 	}
 	return p, nil
 }
@@ -202,7 +204,7 @@ func (g *Gate) draft(v *verdicts, group group) (*evidence.Draft, error) {
 		return nil, err
 	}
 	ev := g.event(v.actor, v.ask, d)
-	ev.Subject, ev.Kind, ev.Allowed = PatientReference(group.subject), v.kind(), true
+	ev.Subject, ev.Kind, ev.Allowed, ev.Detail = PatientReference(group.subject), v.kind(), true, v.detail(v.actor)
 	if !d.Allowed {
 		ev.Kind, ev.Allowed = proof.KindAccessRefused, false
 	}
@@ -216,7 +218,7 @@ func (g *Gate) draft(v *verdicts, group group) (*evidence.Draft, error) {
 // decided, nil if without a look at consents.
 func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d consent.Decision, v *verdicts) error {
 	ev := g.event(actor, ask, d)
-	ev.Kind, ev.Subject = proof.KindAccessRefused, PatientReference(ask.Subject)
+	ev.Kind, ev.Subject, ev.Detail = proof.KindAccessRefused, PatientReference(ask.Subject), v.detail(actor)
 	draft, err := g.journal.Draft(ev)
 	if err != nil {
 		return err
@@ -224,6 +226,7 @@ func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d cons
 	if err := g.write(ctx, []*evidence.Draft{draft}, v); err != nil {
 		return err
 	}
+	actor.Leave(identity.Left{Entry: draft.Entry(), Subject: ask.Subject})
 	text := d.Explanation
 	if text == "" {
 		text = "This is not allowed."

@@ -25,6 +25,7 @@ const slipKey = "~slips"
 // looked up in the replica at every decision.
 type held struct {
 	ref        string
+	grantee    string
 	terms      consent.Terms
 	mark, stop [32]byte // images in the register
 	kit        [32]byte // as stop; zero if there is none
@@ -141,7 +142,7 @@ func (g *Gate) load(ctx context.Context, view *store.View, subject string) (out 
 		if err != nil {
 			return holding{}, fault.Wrap(fault.Broken, "slip", "a stored consent does not compile", err)
 		}
-		out.slips = append(out.slips, held{Reference(row.Commitment), terms, Image(row.Commitment), s.StopImage, s.KitImage})
+		out.slips = append(out.slips, held{Reference(row.Commitment), s.Grantee, terms, Image(row.Commitment), s.StopImage, s.KitImage})
 	}
 	return out, nil
 }

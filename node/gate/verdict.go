@@ -23,6 +23,7 @@ type verdicts struct {
 	epoch     uint64          // as of which all of them were
 	torn      bool            // not all were of one epoch
 	scoped    map[string]bool // by type and id: what scopes let through by more than facets
+	claim     string          // how the slip that another member named for the patient stands here, "" for none
 	err       error
 }
 
@@ -112,6 +113,10 @@ func (v *verdicts) decide(view *store.View, subject string) (consent.Decision, e
 	if err != nil {
 		return consent.Decision{}, err
 	}
+	if subject == v.ask.Subject && v.claim == claimUnknown {
+		return consent.Decision{Outcome: consent.NotPermitted, Rule: "policy.consent-reference",
+			Explanation: "The asking hospital names a consent that this patient has not given it here."}, nil
+	}
 	ask := consent.Ask{Actor: v.actor.For(subject), Action: v.ask.Action, Purpose: v.actor.Purpose(), Now: time.Now().UnixMilli()}
 	return consent.Decide(ask, grants, g.policy), nil
 }
@@ -144,6 +149,9 @@ func (v *verdicts) grants(view *store.View, subject string) ([]consent.Grant, er
 		return nil, err
 	}
 	v.saw(have.epoch)
+	if subject == v.ask.Subject {
+		v.claim = v.gate.claimed(v.actor, have.slips)
+	}
 	if len(have.slips) == 0 {
 		return nil, nil
 	}

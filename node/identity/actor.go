@@ -57,6 +57,8 @@ type Actor struct {
 	scopes                   *scope.Set
 	context                  string
 	delegated                bool
+	consent                  string
+	carried                  *carried
 }
 
 // Kind returns what kind of actor this is; "" for nobody.

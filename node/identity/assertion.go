@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
 	"github.com/go-jose/go-jose/v4/jwt"
 
-	"cairn/ledger/member"
 	"cairn/node/fault"
+	"cairn/node/identity/claim"
 )
 
 // assertionLife is the longest that a client assertion may live (SMART
@@ -38,6 +39,7 @@ type B2B struct {
 	OrganizationName string   `json:"organization_name,omitempty"`
 	Unit             string   `json:"unit,omitempty"`
 	PurposeOfUse     []string `json:"purpose_of_use"`
+	ConsentReference []string `json:"consent_reference,omitempty"` // SlipURL of the slip that the client believes to act under
 }
 
 // Claims are what a client assertion says (RFC 7523 section 3).
@@ -85,13 +87,13 @@ func (d *Door) signIn(ctx context.Context, assertion string, now time.Time) (Act
 	if err := token.UnsafeClaimsWithoutVerification(&peek); err != nil {
 		return Actor{}, denied("malformed", err)
 	}
-	client, key, err := d.clientKey(peek.Issuer)
+	client, keys, err := d.clientKeys(peek.Issuer)
 	if err != nil {
 		return Actor{}, err
 	}
-	var c Claims
-	if err := token.Claims(key, &c); err != nil {
-		return Actor{}, denied("signature", err)
+	c, err := verified(token, keys)
+	if err != nil {
+		return Actor{}, err
 	}
 	if err := d.timely(c, now); err != nil {
 		return Actor{}, err
@@ -107,22 +109,43 @@ func (d *Door) signIn(ctx context.Context, assertion string, now time.Time) (Act
 	return d.vouched(client, c)
 }
 
-// clientKey finds who an issuer is: registered software of this hospital
-// (client set) or another member (client nil).
-func (d *Door) clientKey(issuer string) (*registered, crypto.PublicKey, error) {
-	if c, ok := d.clients[issuer]; ok {
-		return &c, c.key, nil
-	}
-	if issuer != d.member {
-		if k, ok := d.book.Key(issuer, member.UseClient); ok {
-			pub, err := x509.ParsePKIXPublicKey(k.Public)
-			if err != nil {
-				return nil, nil, fault.Wrap(fault.Broken, "member-key", "a key in the member book does not parse", err)
-			}
-			return nil, pub, nil
+// verified returns the claims of an assertion that one of the keys signed. They
+// are read strictly.
+func verified(token *jwt.JSONWebToken, keys []crypto.PublicKey) (Claims, error) {
+	errs := []error{errors.New("no key signed it")}
+	for _, key := range keys {
+		var raw json.RawMessage
+		if err := token.Claims(key, &raw); err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		var c Claims
+		if err := claim.Decode(raw, &c); err != nil {
+			return Claims{}, denied("malformed", err)
+		}
+		return c, nil
 	}
-	return nil, nil, denied("unknown-client", nil)
+	return Claims{}, denied("signature", errors.Join(errs...))
+}
+
+// clientKeys finds who an issuer is: registered software of this hospital
+// (client set) or another member (client nil), whose key may be changing.
+func (d *Door) clientKeys(issuer string) (*registered, []crypto.PublicKey, error) {
+	if c, ok := d.clients[issuer]; ok {
+		return &c, []crypto.PublicKey{c.key}, nil
+	}
+	var out []crypto.PublicKey
+	for _, k := range d.memberKeys(issuer) {
+		pub, err := x509.ParsePKIXPublicKey(k.Public)
+		if err != nil {
+			return nil, nil, fault.Wrap(fault.Broken, "member-key", "a key in the member book does not parse", err)
+		}
+		out = append(out, pub)
+	}
+	if len(out) == 0 {
+		return nil, nil, denied("unknown-client", nil)
+	}
+	return nil, out, nil
 }
 
 func (d *Door) timely(c Claims, now time.Time) error {
@@ -169,6 +192,12 @@ func (d *Door) vouched(client *registered, c Claims) (Actor, error) {
 		return Actor{}, denied("purpose", errors.New("hl7-b2b needs one known purpose_of_use"))
 	}
 	a.purpose = b.PurposeOfUse[0]
+	if a.kind == Peer {
+		var err error
+		if a.consent, err = d.slipOf(b.ConsentReference); err != nil {
+			return Actor{}, err
+		}
+	}
 	return a.withPerson(b)
 }
 

@@ -26,12 +26,13 @@ type registered struct {
 	key crypto.PublicKey
 }
 
-// Directory is the member book as this station needs it: organisations and
-// their keys in force.
+// Directory is the member book as this station needs it: organisations with
+// their keys, which key is in force, and the height of this hospital's replica.
 type Directory interface {
 	Member(id string) (member.Member, bool)
 	Members() []member.Member
 	Key(id string, use member.Use) (member.Key, bool)
+	Height() uint64
 }
 
 func register(clients []Client) (map[string]registered, error) {

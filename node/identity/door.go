@@ -17,6 +17,7 @@ import (
 // Config is what the station needs to know.
 type Config struct {
 	Member  string   // this hospital's member id
+	Network [32]byte // the network's id
 	URL     string   // this node's root URL, the audience of assertions
 	Clients []Client // software that this hospital registered
 	Feeds   []Feed   // those of it that speak without credentials of their own
@@ -25,6 +26,7 @@ type Config struct {
 // Door checks credentials. Its methods are safe for concurrent use.
 type Door struct {
 	member, url string
+	network     [32]byte
 	book        Directory
 	store       *store.Store
 	clients     map[string]registered
@@ -63,7 +65,7 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 		return nil, err
 	}
 	d := &Door{
-		member: cfg.Member, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients, feeds: cfg.Feeds,
+		member: cfg.Member, network: cfg.Network, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients, feeds: cfg.Feeds,
 		started: started, sessions: &sessions{}, challenges: newChallenges(), box: box{aead},
 	}
 	if st.Shared() {
@@ -144,8 +146,9 @@ func (a *Actor) narrow(asked *scope.Set) error {
 }
 
 // Actor returns who sends the request, by its bearer token (RFC 6750 2.1) or by
-// a token bound to a key, with a fresh proof (RFC 9449 7). It fails with Refused
-// for a token that is held to scopes: those are for Scoped.
+// a token bound to a key, with a fresh proof (RFC 9449 7). Another member must
+// have signed the request. It fails with Refused for a token that is held to
+// scopes: those are for Scoped.
 func (d *Door) Actor(r *http.Request) (Actor, error) {
 	a, err := d.Scoped(r)
 	if err == nil && a.scopes != nil {
@@ -169,6 +172,9 @@ func (d *Door) Scoped(r *http.Request) (Actor, error) {
 	}
 	if err := d.possessed(r, scheme, token, a.key); err != nil {
 		return Actor{}, err
+	}
+	if a.kind == Peer {
+		return d.signed(r, a)
 	}
 	return a, nil
 }

@@ -35,17 +35,18 @@ type minted struct {
 	Patient string `json:"patient"`
 	Session string `json:"session"`
 	Key     string `json:"key"`     // that the token is bound to
+	Consent string `json:"consent"` // that a member believes to act under
 	Expires int64  `json:"expires"` // Unix milliseconds
 }
 
 func mintUntil(a Actor, expires int64) minted {
-	return minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Session: a.session, Key: a.key, Expires: expires}
+	return minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Session: a.session, Key: a.key, Consent: a.consent, Expires: expires}
 }
 
 // actor returns who it was, without rights.
 func (m minted) actor() Actor {
 	a := m.kept.actor()
-	a.kind, a.patient, a.session, a.key = m.Kind, m.Patient, m.Session, m.Key
+	a.kind, a.patient, a.session, a.key, a.consent = m.Kind, m.Patient, m.Session, m.Key, m.Consent
 	return a
 }
 

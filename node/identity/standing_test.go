@@ -35,6 +35,8 @@ func (b book) Key(id string, use member.Use) (member.Key, bool) {
 	return member.Key{Use: use}, ok && m.Active
 }
 
+func (b book) Height() uint64 { return 1 }
+
 // doors returns a function that opens the door of "north" over one store with
 // the clients and members that are given, as after a restart.
 func doors(t testing.TB) func(members book, clients ...Client) *Door {

@@ -22,6 +22,7 @@ const (
 	ChestSubscriptions = "~subscriptions" // what subscriptions ask for
 	ChestFeed          = "~feed"          // messages that were refused
 	ChestRecovery      = "~recovery"      // how patients' sign-ins are recovered, and this hospital's key as a guardian
+	ChestExchange      = "~exchange"      // what this hospital and others signed to each other
 )
 
 // chestLimit bounds how many unwrapped data keys are kept in memory.

@@ -1,9 +1,11 @@
 // Package peer is this hospital as a client of the others: an ordinary FHIR
 // client that signs in by SMART Backend Services with the key that stands in
-// the member book, and vouches for the person who asks.
+// the member book, and vouches for the person who asks. It signs each request,
+// and believes no answer that the other hospital did not sign.
 package peer
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"encoding/json"
@@ -23,6 +25,7 @@ import (
 	"cairn/node/fault"
 	"cairn/node/identity"
 	"cairn/node/identity/dpop"
+	"cairn/proof"
 )
 
 // answerLimit bounds what one answer of another hospital may weigh, in bytes.
@@ -37,14 +40,21 @@ const (
 	Receipts     = 200
 )
 
+// Pen gives the key that is in force for what this hospital signs to others,
+// and the height of the ledger at which it is. node/keys has it.
+type Pen interface {
+	Client() (*ecdsa.PrivateKey, uint64, error)
+}
+
 // Client asks other members. Its methods are safe for concurrent use.
 type Client struct {
-	home   string
-	key    *ecdsa.PrivateKey
-	proofs *dpop.Key // that tokens are bound to
-	http   *http.Client
-	mu     sync.Mutex
-	tokens map[tokenKey]Token
+	home    string
+	network [32]byte
+	pen     Pen
+	proofs  *dpop.Key // that tokens are bound to
+	http    *http.Client
+	mu      sync.Mutex
+	tokens  map[tokenKey]Token
 }
 
 type tokenKey struct {
@@ -58,72 +68,86 @@ type Token struct {
 	Expires time.Time
 }
 
-// New makes the client of the member home, with its key for client assertions.
-// The key that its tokens are bound to is made here and lives as long as the
-// client.
-func New(home string, key *ecdsa.PrivateKey, client *http.Client) (*Client, error) {
+// New makes the client of the member home of a network. The key that its tokens
+// are bound to is made here and lives as long as the client.
+func New(home string, network [32]byte, pen Pen, client *http.Client) (*Client, error) {
 	proofs, err := dpop.NewKey()
 	if err != nil {
 		return nil, err
 	}
-	return &Client{home: home, key: key, proofs: proofs, http: client, tokens: make(map[tokenKey]Token)}, nil
+	return &Client{home: home, network: network, pen: pen, proofs: proofs, http: client, tokens: make(map[tokenKey]Token)}, nil
 }
 
 // Answer is what another hospital answered.
 type Answer struct {
 	Body     []byte
 	Receipts []string // of its log, from the header Cairn-Receipt; at most [Receipts], each clipped
+
+	Request *proof.Signed[proof.Request] // as it was sent; nil if nothing was
+	Signed  *proof.Signed[proof.Answer]  // what the other hospital signed of it, checked; nil if it did not
 }
 
 // Person is for whom a member asks: what it vouches for in hl7-b2b.
 type Person struct {
 	ID, Name, Role, Unit string // the id without the member's own
 	Purpose              string // v3-PurposeOfUse code
+	Consent              string // commitment of the slip that the member believes to act under, in hexadecimal; may be ""
 }
 
-// person returns whom the client's own hospital vouches for.
-func (c *Client) person(actor identity.Actor) Person {
+// PersonOf returns whom this hospital vouches for when an actor asks.
+func (c *Client) PersonOf(actor identity.Actor, consent string) Person {
 	return Person{
-		ID: strings.TrimPrefix(actor.Person(), c.home+"/"), Name: actor.Name(), Role: actor.Role(), Unit: actor.Unit(), Purpose: actor.Purpose(),
+		ID: strings.TrimPrefix(actor.Person(), c.home+"/"), Name: actor.Name(), Role: actor.Role(), Unit: actor.Unit(),
+		Purpose: actor.Purpose(), Consent: consent,
 	}
 }
 
 // Get sends a FHIR request (a path below the service base, such as
-// "Observation?patient=17") to another member for the actor. A refusal there
+// "Observation?patient=17") to another member for a person. A refusal there
 // comes back as the fault that it is, with that hospital's text and rule,
-// clipped. A token that the member does not know any more is replaced once.
-func (c *Client) Get(ctx context.Context, to member.Member, actor identity.Actor, path string) (Answer, error) {
-	who := c.person(actor)
-	res, body, access, err := c.get(ctx, to, who, path)
+// clipped, and with what was signed. A token that the member does not know any
+// more is replaced once. Records come with the member's signature or not at all.
+func (c *Client) Get(ctx context.Context, to member.Member, who Person, path string) (Answer, error) {
+	out, res, access, err := c.get(ctx, to, who, path)
 	if err == nil && res.StatusCode == http.StatusUnauthorized {
 		c.forget(to, who, access)
-		res, body, _, err = c.get(ctx, to, who, path)
+		out, res, _, err = c.get(ctx, to, who, path)
 	}
 	if err != nil {
-		return Answer{}, err
+		return out, err
 	}
-	if res.StatusCode != http.StatusOK {
-		return Answer{}, refusal(to.ID, res.StatusCode, body)
+	out.Signed, err = c.signed(to, out.Request, res, out.Body)
+	switch {
+	case res.StatusCode != http.StatusOK:
+		out.Body, err = nil, refusal(to.ID, res.StatusCode, out.Body)
+	case err != nil:
+		out.Body = nil
+		err = fault.Wrap(fault.Broken, "peer-unsigned", "the hospital "+to.ID+" did not sign what it sent, so it is not shown", err)
+	default:
+		out.Receipts = receipts(res.Header)
 	}
-	return Answer{Body: body, Receipts: receipts(res.Header)}, nil
+	return out, err
 }
 
 // get sends one request, and returns the token that it was sent with.
-func (c *Client) get(ctx context.Context, to member.Member, who Person, path string) (res *http.Response, body []byte, access string, err error) {
-	req, access, err := c.request(ctx, to, who, http.MethodGet, path)
+func (c *Client) get(ctx context.Context, to member.Member, who Person, path string) (out Answer, res *http.Response, access string, err error) {
+	req, access, err := c.request(ctx, to, who, http.MethodGet, path, nil)
 	if err != nil {
-		return nil, nil, "", err
+		return Answer{}, nil, "", err
 	}
-	res, body, err = c.do(req, to.ID, access)
-	return res, body, access, err
+	if out.Request, err = c.sign(req, to, who, nil); err != nil {
+		return Answer{}, nil, "", err
+	}
+	res, out.Body, err = c.do(req, to.ID, access)
+	return out, res, access, err
 }
 
-// request makes a FHIR request that is not proved yet, and its token.
-func (c *Client) request(ctx context.Context, to member.Member, who Person, method, path string) (req *http.Request, access string, err error) {
+// request makes a FHIR request that is not signed yet, and its token.
+func (c *Client) request(ctx context.Context, to member.Member, who Person, method, path string, body []byte) (req *http.Request, access string, err error) {
 	if access, err = c.token(ctx, to, who); err != nil {
 		return nil, "", err
 	}
-	req, err = http.NewRequestWithContext(ctx, method, to.URL+"/fhir/"+path, nil)
+	req, err = http.NewRequestWithContext(ctx, method, to.URL+"/fhir/"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, "", fmt.Errorf("asking %s: %w", to.ID, WithoutURL(err))
 	}
@@ -131,11 +155,15 @@ func (c *Client) request(ctx context.Context, to member.Member, who Person, meth
 	return req, access, nil
 }
 
-// Prepare returns a FHIR request to another member as Get would send it, with
-// its proof: good for one sending within the minute.
-func (c *Client) Prepare(ctx context.Context, to member.Member, who Person, method, path string) (*http.Request, error) {
-	req, access, err := c.request(ctx, to, who, method, path)
+// Prepare returns a FHIR request to another member, signed and with its proof as
+// Get would send it: good for one sending within the minute. A body has the
+// content type that the caller sets.
+func (c *Client) Prepare(ctx context.Context, to member.Member, who Person, method, path string, body []byte) (*http.Request, error) {
+	req, access, err := c.request(ctx, to, who, method, path, body)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := c.sign(req, to, who, body); err != nil {
 		return nil, err
 	}
 	return req, c.proofs.Sign(req, access)
@@ -227,12 +255,20 @@ func (c *Client) forget(to member.Member, who Person, access string) {
 
 func (c *Client) signIn(ctx context.Context, to member.Member, who Person) (Token, error) {
 	now := time.Now()
-	assertion, err := identity.SignAssertion(c.key, identity.Claims{
+	key, _, err := c.pen.Client()
+	if err != nil {
+		return Token{}, err
+	}
+	var consent []string
+	if who.Consent != "" {
+		consent = []string{identity.SlipURL(to.URL, who.Consent)}
+	}
+	assertion, err := identity.SignAssertion(key, identity.Claims{
 		Issuer: c.home, Subject: c.home, Audience: jwt.Audience{to.URL + "/auth/token"},
 		Expiry: jwt.NewNumericDate(now.Add(time.Minute)), IssuedAt: jwt.NewNumericDate(now), ID: uuid.NewString(),
 		Extensions: identity.Extensions{B2B: &identity.B2B{
 			Version: "1", OrganizationID: c.home, SubjectID: who.ID, SubjectName: who.Name,
-			SubjectRole: who.Role, Unit: who.Unit, PurposeOfUse: []string{who.Purpose},
+			SubjectRole: who.Role, Unit: who.Unit, PurposeOfUse: []string{who.Purpose}, ConsentReference: consent,
 		}},
 	})
 	if err != nil {
@@ -347,3 +383,6 @@ func WithoutURL(err error) error {
 	}
 	return err
 }
+
+// Proofs returns the key that the client's tokens are bound to.
+func (c *Client) Proofs() *dpop.Key { return c.proofs }
