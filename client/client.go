@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"cairn/node/identity"
+	"cairn/node/identity/dpop"
 	"cairn/node/keys"
 	"cairn/node/peer"
 )
@@ -25,12 +26,14 @@ import (
 // Client is a hospital's software, such as its EHR: it signs in by SMART
 // Backend Services and vouches for a person. It is safe for concurrent use.
 type Client struct {
-	Root string // of the node
+	Root string // of the node that is asked
 	id   string
 	home string
 	key  *ecdsa.PrivateKey
 	who  *identity.B2B
 	http *http.Client
+
+	proofs *dpop.Key // that tokens are bound to; nil: to none
 
 	scopes string // asked for; "" asks for all
 
@@ -38,19 +41,25 @@ type Client struct {
 	token peer.Token
 }
 
-// New reads a client's key. home is the node's member id.
+// New reads a client's key. home is the id of the member whose software it is. A
+// member's own node, whose id is home too, binds its tokens to a key (RFC 9449),
+// as members must.
 func New(root, home, id, keyFile string, client *http.Client) (*Client, error) {
 	key, err := keys.ReadClient(keyFile)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Root: root, id: id, home: home, key: key, http: client}, nil
+	c := &Client{Root: root, id: id, home: home, key: key, http: client}
+	if id == home {
+		c.proofs, err = dpop.NewKey()
+	}
+	return c, err
 }
 
 // As returns a client for the same software that vouches for a person with a
 // purpose of use (v3-PurposeOfUse).
 func (c *Client) As(id, name, role, unit, purpose string) *Client {
-	return &Client{Root: c.Root, id: c.id, home: c.home, key: c.key, http: c.http, who: &identity.B2B{
+	return &Client{Root: c.Root, id: c.id, home: c.home, key: c.key, http: c.http, proofs: c.proofs, who: &identity.B2B{
 		Version: "1", OrganizationID: c.home, SubjectID: id, SubjectName: name, SubjectRole: role, Unit: unit, PurposeOfUse: []string{purpose},
 	}}
 }
@@ -58,7 +67,7 @@ func (c *Client) As(id, name, role, unit, purpose string) *Client {
 // For returns a client for the same software and person that signs in for some
 // SMART scopes only, with spaces between them.
 func (c *Client) For(scopes string) *Client {
-	return &Client{Root: c.Root, id: c.id, home: c.home, key: c.key, http: c.http, who: c.who, scopes: scopes}
+	return &Client{Root: c.Root, id: c.id, home: c.home, key: c.key, http: c.http, proofs: c.proofs, who: c.who, scopes: scopes}
 }
 
 // Answer is an HTTP answer, read.
@@ -134,14 +143,13 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	if err != nil {
 		return Answer{}, "", fmt.Errorf("%s at %s: %w", method, c.home, peer.WithoutURL(err))
 	}
-	req.Header.Set("Authorization", "Bearer "+access)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	res, err := c.http.Do(req)
+	res, err := peer.Send(c.http, req, c.proofs, access)
 	if err != nil {
 		return Answer{}, "", fmt.Errorf("%s at %s: %w", method, c.home, peer.WithoutURL(err))
 	}
@@ -185,7 +193,7 @@ func (c *Client) access(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)
 	}
-	if c.token, err = peer.SignInFor(ctx, c.http, c.Root, assertion, c.scopes, nil); err != nil {
+	if c.token, err = peer.SignInFor(ctx, c.http, c.Root, assertion, c.scopes, c.proofs); err != nil {
 		return "", err
 	}
 	return c.token.Access, nil
