@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,59 @@ func (p *pair) ownExport(t *testing.T) {
 			if a := ask(c)(file); a.Status != http.StatusOK || !strings.Contains(string(a.Body), id) {
 				t.Errorf("a file: %d %s", a.Status, a.Body)
 			}
+		}
+	}
+}
+
+// denial has a patient, whose records b has just shown to the hospital's own
+// staff and to one whom she allowed it, close them at a: the next read at b is
+// refused, and so is the next search. She stops the closure, and it is not.
+func (p *pair) denial(t *testing.T) {
+	ctx := within(t, time.Minute)
+	id, lab, _ := newPatient(ctx, t, p.a)
+	south := p.town.Find("south")
+	grantee, err := client.New(p.a.URL, south.ID, south.ID, filepath.Join(south.Dir, "keys", "client.pem"), p.atB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readers := map[string]*client.Client{
+		"staff": p.ehrB.As("p-1", "Dr. Test", "physician", "ward 3", "TREAT"), "grantee": grantee.As("p-2", "Dr. South", "physician", "ward 1", "TREAT"),
+	}
+	read := func(who string) int {
+		a, err := readers[who].Do(ctx, http.MethodGet, "/fhir/Observation/"+lab, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Status
+	}
+	w, err := demo.NewWallet(p.town, demo.Person{IDs: map[string]string{p.a.ID: id}}, p.a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Grant(ctx, labsFor(south), p.a.ID); err != nil {
+		t.Fatal(err)
+	}
+	closure := labsFor(south)
+	closure.Deny, closure.Grantee, closure.GranteeName, closure.Purposes = true, "", "", nil
+	for range 5 {
+		for who := range readers {
+			comes(ctx, t, who+" reads at b", func() bool { return read(who) == http.StatusOK })
+		}
+		g, err := w.Grant(ctx, closure, p.a.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for who := range readers {
+			if got := read(who); got != http.StatusForbidden && got != http.StatusNotFound {
+				t.Fatalf("she closed it at a, and b answers %s with %d", who, got)
+			}
+			a, err := readers[who].Do(ctx, http.MethodGet, "/fhir/Observation?category=laboratory&patient="+id, nil)
+			if err != nil || strings.Contains(string(a.Body), lab) {
+				t.Fatalf("she closed it at a, and %s finds it at b: %d %v", who, a.Status, err)
+			}
+		}
+		if _, err := w.Stop(ctx, p.a.URL, g); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
