@@ -60,11 +60,13 @@ func (s *Server) each(ctx context.Context, c *rest.Call, b record.Bundle, answer
 			continue
 		}
 		group.Go(func() error {
-			a, err := s.entry(ctx, c, e, size)
+			err := fault.Guard(func() (err error) {
+				answers[i], err = s.entry(ctx, c, e, size)
+				return err
+			})
 			if err != nil {
-				a = rest.Refusal(err)
+				answers[i] = rest.Refusal(err)
 			}
-			answers[i] = a
 			return nil
 		})
 	}

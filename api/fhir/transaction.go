@@ -77,7 +77,11 @@ func (s *Server) foresee(ctx context.Context, c *rest.Call, b record.Bundle) err
 		switch method := writes[call.Type+"/"+call.ID]; {
 		case method == "":
 			group.Go(func() error {
-				if _, err := s.entry(ctx, c, e, &size); err != nil {
+				err := fault.Guard(func() error {
+					_, err := s.entry(ctx, c, e, &size)
+					return err
+				})
+				if err != nil {
 					return record.AtEntry(err, e)
 				}
 				return nil

@@ -166,7 +166,13 @@ func (d *Desk) askAll(ctx context.Context, actor identity.Actor, locators []*sto
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, wait)
 			defer cancel()
-			answers[i] = d.askOne(ctx, actor, l, typ, params)
+			err := fault.Guard(func() error {
+				answers[i] = d.askOne(ctx, actor, l, typ, params)
+				return nil
+			})
+			if err != nil {
+				answers[i] = answer{custodian: Custodian{ID: l.Member, Name: l.Member, Fault: fault.As(err)}}
+			}
 		})
 	}
 	wg.Wait()

@@ -70,3 +70,18 @@ func TestWithHintLeavesTheOriginal(t *testing.T) {
 		t.Fatalf("got %+v and %+v", e, h)
 	}
 }
+
+func TestGuard(t *testing.T) {
+	if err := fault.Guard(func() error { return nil }); err != nil {
+		t.Error(err)
+	}
+	was := errors.New("was")
+	if err := fault.Guard(func() error { return was }); !errors.Is(err, was) {
+		t.Error(err)
+	}
+	var list []int
+	err := fault.Guard(func() error { panic(fmt.Sprint("Alice Hartley", list[len("x"):])) })
+	if !fault.Is(err, fault.Broken) || strings.Contains(err.Error(), "Hartley") || !strings.Contains(err.Error(), "guard.go") {
+		t.Errorf("%v", err)
+	}
+}

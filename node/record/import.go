@@ -165,7 +165,7 @@ func each(n int, f func(i int) error) error {
 				if i >= n {
 					return nil
 				}
-				if err := f(i); err != nil {
+				if err := fault.Guard(func() error { return f(i) }); err != nil {
 					return err
 				}
 			}
