@@ -15,6 +15,13 @@ const (
 	CodeStale         Code = 7 // a log smaller than the one sealed, or the same one with no mark that is new
 	CodeInconsistent  Code = 8 // the log was rewritten: no proof leads from the sealed root to this one
 	CodeOutOfOrder    Code = 9 // the block is not higher, or is earlier, than the one before
+
+	CodeNoEpoch      Code = 10 // no key of that use counts, whom another could follow
+	CodeBadKey       Code = 11 // the next key has not the form of its use, or stands in the book already
+	CodeNoPossession Code = 12 // whoever announces the next key did not show that he has it
+	CodeBadHeight    Code = 13 // the next key begins too soon, too late, or after the one in force ends
+	CodePending      Code = 14 // a next key of that use is announced already
+	CodeFull         Code = 15 // the member has as many keys as the book holds of one
 )
 
 // String returns the code in plain words.
@@ -40,6 +47,18 @@ func (c Code) String() string {
 		return "inconsistent: the log did not only grow"
 	case CodeOutOfOrder:
 		return "block out of order"
+	case CodeNoEpoch:
+		return "no key of that use"
+	case CodeBadKey:
+		return "bad key: not the form of its use, or in the book already"
+	case CodeNoPossession:
+		return "no proof that the next key is there"
+	case CodeBadHeight:
+		return "bad height: too soon, too late, or after a gap"
+	case CodePending:
+		return "a next key is announced already"
+	case CodeFull:
+		return "no room for a further key"
 	}
 	return "unknown code"
 }

@@ -2,11 +2,13 @@ package machine_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"reflect"
 	"testing"
 
 	"cairn/ledger/machine"
+	"cairn/ledger/member"
 )
 
 // mended returns an export whose checksum fits again.
@@ -82,6 +84,14 @@ func FuzzApply(f *testing.F) {
 	f.Add(n.sealed("north", n.logs["north"], n.fresh(8)...))
 	f.Add(n.sealed("south", n.logs["south"], n.fresh(8)...))
 	f.Add([]byte{machine.KindSeal})
+	f.Add([]byte{machine.KindEpoch})
+	e := &member.Epoch{Member: "north", Use: member.UseSeal, Public: public("north", "next"), From: n.Height() + 30}
+	e.Possession = ed25519.Sign(secret("north", "next"), e.PossessionBytes(n.Network()))
+	e.Signature = ed25519.Sign(secret("north", "first"), e.SigningBytes(n.Network()))
+	if n.Check(machine.EpochTx(e)) != machine.CodeOK {
+		f.Fatal(n.Check(machine.EpochTx(e)))
+	}
+	f.Add(machine.EpochTx(e))
 	f.Fuzz(func(t *testing.T, tx []byte) {
 		m, err := machine.Import(bytes.NewReader(start))
 		if err != nil {

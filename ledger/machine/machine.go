@@ -18,13 +18,19 @@ import (
 // MaxTx is the largest number of bytes of a transaction.
 const MaxTx = 64 << 10
 
-// KindSeal is the first byte of a transaction whose body is an encoded seal.
-const KindSeal = 1
+// The first byte of a transaction.
+const (
+	KindSeal  = 1 // an encoded seal
+	KindEpoch = 2 // an encoded member.Epoch
+)
 
 const booksDomain = "cairn/books/v1\x00"
 
 // SealTx returns the transaction that carries a seal.
 func SealTx(s *seal.Seal) []byte { return append([]byte{KindSeal}, s.Encode()...) }
+
+// EpochTx returns the transaction that announces a member's next key.
+func EpochTx(e *member.Epoch) []byte { return append([]byte{KindEpoch}, e.Encode()...) }
 
 // BooksRoot returns the root that binds the three books: SHA-256(domain || member root || register root || seal root).
 func BooksRoot(members, register, seals [32]byte) [32]byte {
@@ -52,9 +58,12 @@ type Mark struct {
 // Delta is what a block added to the books, in the order in which it did: what a disk must write to follow it. When a
 // member sealed more than once, its last entry counts.
 type Delta struct {
-	Marks []Mark
-	Seals []seal.Entry
+	Marks   []Mark
+	Seals   []seal.Entry
+	Members []member.Member // as they became
 }
+
+func (d *Delta) empty() bool { return len(d.Seals) == 0 && len(d.Members) == 0 }
 
 // Outcome is what came of a block.
 type Outcome struct {
@@ -133,6 +142,10 @@ func (m *Machine) Books() (*member.Book, *register.Book, *seal.Book, *calendar.B
 
 // Check returns the code that a transaction would get as the only one of the next block. It changes nothing.
 func (m *Machine) Check(tx []byte) Code {
+	if isEpoch(tx) {
+		_, code := m.openEpoch(tx, m.height+1)
+		return code
+	}
 	s, code := m.open(tx, m.height+1)
 	if code != CodeOK {
 		return code
@@ -156,7 +169,7 @@ func (m *Machine) Apply(b Block) Outcome {
 	for i, tx := range b.Txs {
 		out.Codes[i] = m.apply(tx, &out.Delta)
 	}
-	if len(out.Delta.Seals) > 0 {
+	if !out.Delta.empty() {
 		leaf := calendar.Leaf{Height: b.Height, Time: b.Time, Books: m.BooksRoot()}
 		m.calendar.Append(leaf)
 		out.Leaf = &leaf
@@ -166,6 +179,9 @@ func (m *Machine) Apply(b Block) Outcome {
 }
 
 func (m *Machine) apply(tx []byte, delta *Delta) Code {
+	if isEpoch(tx) {
+		return m.applyEpoch(tx, delta)
+	}
 	s, code := m.open(tx, m.height)
 	if code != CodeOK {
 		return code

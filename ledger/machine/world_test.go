@@ -90,6 +90,10 @@ func (w *world) step(lines []string) (string, error) {
 		return w.log(a)
 	case "seal":
 		return w.seal(a)
+	case "epoch":
+		return w.epoch(a)
+	case "keys":
+		return w.keys(a)
 	case "raw":
 		return w.raw(a)
 	case "block":
@@ -104,7 +108,8 @@ func (w *world) step(lines []string) (string, error) {
 	return "", errors.New("no such command")
 }
 
-// genesis NAME, then one line per member: ID power=N inactive seal=LABEL:FROM-UNTIL,...
+// genesis NAME, then one line per member: ID power=N inactive seal=LABEL:FROM-UNTIL,... and the same for cosign, client
+// and validator; without any, a key for seals
 func (w *world) genesis(a args, lines []string) (string, error) {
 	g := machine.Genesis{
 		Name: a.word(0), Time: dawn,
@@ -126,21 +131,30 @@ func citizen(a args) member.Member {
 		ID: a.word(0), Name: "Hospital " + a.word(0), Roles: []string{"custodian"},
 		URL: "http://localhost:8080", Power: a.number("power", 1), Active: a.word(1) != "inactive",
 	}
-	keys := a.named["seal"]
-	if keys == "" {
-		keys = "first:0-0"
-	}
-	for _, text := range strings.Split(keys, ",") {
-		var label string
-		k := member.Key{Use: member.UseSeal}
-		label, span, _ := strings.Cut(text, ":")
-		if _, err := fmt.Sscanf(span, "%d-%d", &k.From, &k.Until); err != nil {
-			panic(err)
+	for _, use := range uses {
+		keys := a.named[use.String()]
+		if keys == "" && use == member.UseSeal {
+			keys = "first:0-0"
 		}
-		k.Public = public(m.ID, label)
-		m.Keys = append(m.Keys, k)
+		for _, text := range strings.Split(keys, ",") {
+			if text != "" {
+				m.Keys = append(m.Keys, epochOf(m.ID, use, text))
+			}
+		}
 	}
 	return m
+}
+
+var uses = []member.Use{member.UseSeal, member.UseCosign, member.UseClient, member.UseValidator}
+
+func epochOf(id string, use member.Use, text string) member.Key {
+	k := member.Key{Use: use}
+	label, span, _ := strings.Cut(text, ":")
+	if _, err := fmt.Sscanf(span, "%d-%d", &k.From, &k.Until); err != nil {
+		panic(err)
+	}
+	k.Public = publicOf(id, use, label)
+	return k
 }
 
 // log ID add=N | rewrite=INDEX | cut=SIZE
@@ -269,6 +283,9 @@ func (w *world) tellOutcome(names []string, out machine.Outcome) string {
 	var text strings.Builder
 	for i, code := range out.Codes {
 		fmt.Fprintf(&text, "%s: %v\n", names[i], code)
+	}
+	for _, m := range out.Delta.Members {
+		fmt.Fprintf(&text, "%s has %d keys\n", m.ID, len(m.Keys))
 	}
 	for _, e := range out.Delta.Seals {
 		fmt.Fprintf(&text, "sealed %s at %d entries\n", e.Member, e.Size)

@@ -16,14 +16,14 @@ import (
 const (
 	MaxMembers = 20_000  // in a book
 	MaxPower   = 1 << 40 // voting power of one member
-	MaxSize    = 32_768  // bytes of one encoded member
+	MaxSize    = 65_536  // bytes of one encoded member
 
 	maxID      = 32
 	maxText    = 256
 	maxKey     = 128
 	maxRoles   = 16
 	maxOrigins = 16
-	maxKeys    = 64
+	maxKeys    = 256 // 16 years of four uses, each changed four times a year
 )
 
 // Why a member is refused. They are compared with errors.Is.

@@ -7,9 +7,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"math/big"
 	"reflect"
 	"strings"
 	"testing"
@@ -127,7 +129,7 @@ func TestWhatIsNoMember(t *testing.T) {
 		{"a bad origin", member.ErrURL, func(m *member.Member) { m.Origins = []string{"portal"} }},
 		{"too many roles", member.ErrCount, func(m *member.Member) { m.Roles = make([]string, 17) }},
 		{"too many origins", member.ErrCount, func(m *member.Member) { m.Origins = make([]string, 17) }},
-		{"too many keys", member.ErrCount, func(m *member.Member) { m.Keys = make([]member.Key, 65) }},
+		{"too many keys", member.ErrCount, func(m *member.Member) { m.Keys = make([]member.Key, 257) }},
 		{"too much power", member.ErrPower, func(m *member.Member) { m.Power = member.MaxPower + 1 }},
 		{"a key without a use", member.ErrKeyForm, func(m *member.Member) { m.Keys = []member.Key{{Public: a}} }},
 		{"a key of an unknown use", member.ErrKeyForm, func(m *member.Member) { m.Keys = []member.Key{{Use: 5, Public: a}} }},
@@ -238,6 +240,108 @@ func FuzzDecode(f *testing.F) {
 		}
 		if len(raw) > member.MaxSize {
 			t.Fatalf("a member of %d bytes", len(raw))
+		}
+	})
+}
+
+// TestFollow: the key in force ends where the next one begins, and nothing else of the member changes.
+func TestFollow(t *testing.T) {
+	b, err := member.New([]member.Member{north(t), {ID: "south", Active: true, Keys: []member.Key{{Use: member.UseCosign, Public: edKey("south")}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func(use member.Use, label string, from uint64) *member.Epoch {
+		return &member.Epoch{Member: "north", Use: use, Public: edKey(label), From: from}
+	}
+	for what, c := range map[string]struct {
+		e      *member.Epoch
+		height uint64
+		want   error
+	}{
+		"a known successor": {next(member.UseSeal, "seal 3", 200), 50, member.ErrPending},
+		"a gap":             {&member.Epoch{Member: "north", Use: member.UseClient, Public: ecKey(t, elliptic.P384()), From: 60}, 20, member.ErrGap},
+		"nothing to follow": {&member.Epoch{Member: "north", Use: member.UseClient, Public: ecKey(t, elliptic.P384()), From: 60}, 55, member.ErrNoKey},
+		"another's key":     {next(member.UseCosign, "south", 50), 20, member.ErrDuplicate},
+		"an own key":        {next(member.UseCosign, "seal 1", 50), 20, member.ErrDuplicate},
+		"another form":      {next(member.UseClient, "client", 50), 20, member.ErrKeyForm},
+		"nobody":            {&member.Epoch{Member: "west", Use: member.UseSeal}, 20, member.ErrNoKey},
+	} {
+		root := b.Root()
+		if _, err := b.Follow(c.e, c.height); !errors.Is(err, c.want) || b.Root() != root {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	root := b.Root()
+	m, err := b.Follow(next(member.UseSeal, "seal 3", 200), 150)
+	if err != nil || b.Root() == root {
+		t.Fatal(err)
+	}
+	for height, label := range map[uint64]string{99: "seal 1", 100: "seal 2", 199: "seal 2", 200: "seal 3", 1 << 40: "seal 3"} {
+		if k, found := m.KeyAt(member.UseSeal, height); !found || !bytes.Equal(k.Public, edKey(label)) {
+			t.Errorf("at %d counts %x", height, k.Public)
+		}
+	}
+	if err := b.Prove("north").Verify(b.Root(), m); err != nil {
+		t.Error(err)
+	}
+	full := north(t)
+	for i := range 251 {
+		full.Keys = append(full.Keys, member.Key{Use: member.UseValidator, Public: edKey("v" + string(rune('A'+i))), From: uint64(1000 + i), Until: uint64(1001 + i)})
+	}
+	full.Keys[4].Until = 1000
+	b, err = member.New([]member.Member{full})
+	if err != nil || len(full.Encode()) > member.MaxSize {
+		t.Fatal(err)
+	}
+	if _, err := b.Follow(next(member.UseCosign, "one more", 50), 20); !errors.Is(err, member.ErrCount) {
+		t.Errorf("one more than the book holds: %v", err)
+	}
+}
+
+// TestSigned: a signature holds under the key that made it, in one form.
+func TestSigned(t *testing.T) {
+	k, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&k.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := []byte("what is signed")
+	digest := sha512.Sum384(message)
+	r, s, err := ecdsa.Sign(rand.Reader, k, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := elliptic.P384().Params().N
+	high := new(big.Int).Sub(n, s)
+	if s.Cmp(high) > 0 {
+		s, high = high, s
+	}
+	raw := func(s *big.Int) []byte {
+		return append(r.FillBytes(make([]byte, 48)), s.FillBytes(make([]byte, 48))...)
+	}
+	if !member.Signed(member.UseClient, public, message, raw(s)) {
+		t.Error("a good signature does not hold")
+	}
+	zero := make([]byte, 96)
+	for what, signature := range map[string][]byte{"the other s": raw(high), "nothing": nil, "zeros": zero, "too long": append(raw(s), 0)} {
+		if member.Signed(member.UseClient, public, message, signature) {
+			t.Errorf("%s holds", what)
+		}
+	}
+	if member.Signed(member.UseClient, public, []byte("another"), raw(s)) || member.Signed(member.UseClient, edKey("x"), message, raw(s)) ||
+		member.Signed(member.UseSeal, public, message, raw(s)) || member.Signed(member.UseSeal, edKey("x"), message, raw(s)[:64]) {
+		t.Error("another message or key")
+	}
+}
+
+func FuzzDecodeEpoch(f *testing.F) {
+	f.Add((&member.Epoch{Member: "north", Use: member.UseSeal, Public: edKey("next"), From: 7, Possession: make([]byte, 64), Signature: make([]byte, 64)}).Encode())
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if e, err := member.DecodeEpoch(raw); err == nil && !bytes.Equal(e.Encode(), raw) {
+			t.Fatal("decoded bytes encode to others")
 		}
 	})
 }
