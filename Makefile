@@ -30,9 +30,10 @@ test: tools build  ## everything: vet, unit, wall, network and browser-side test
 	$(GO) test ./... -timeout 30m
 
 .PHONY: conformance
-conformance:  ## all official examples: their invariants, search parameters against general FHIRPath, built-in profiles
+conformance:  ## all official examples: their invariants, search parameters against general FHIRPath, built-in profiles, tables against their generators
 	CAIRN_ALL_EXAMPLES=1 $(GO) test ./fhir/fhirpath -run 'Invariants|Agree' -v -timeout 30m
 	CAIRN_ALL_EXAMPLES=1 $(GO) test ./fhir/judge -run Official -v -timeout 30m
+	CAIRN_ALL_EXAMPLES=1 $(GO) test ./fhir/profile ./fhir/guide -run Generated -v -timeout 30m
 
 .PHONY: lint
 lint:  ## static analysis, at a pinned version
