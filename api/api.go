@@ -20,7 +20,7 @@ import (
 func Handler(n *node.Node, version string) http.Handler {
 	root := n.Config.URL
 	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Disclosures: n.Disclosures, Root: root, Software: version}
-	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures}
+	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Acting: n.Acting}
 	software := auth.Handler(n.Door, root)
 	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()
 	everyone := (&public.Server{Node: n}).Handler()

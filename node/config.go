@@ -15,6 +15,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"cairn/consent/mandate"
 	"cairn/ledger/machine"
 	"cairn/ledger/member"
 	"cairn/node/fault"
@@ -45,6 +46,8 @@ type Config struct {
 
 	UpdateAsCreate bool  `toml:"update_as_create" comment:"an update may create a record under an id that the client chose"`
 	DeleteMany     int64 `toml:"delete_many" comment:"how many records one conditional delete may delete"`
+
+	Minors MinorsConfig `toml:"minors,omitempty" comment:"ages at which children take over from their parents"`
 
 	SubscriptionAllow   []string `toml:"subscription_allow,omitempty" comment:"hosts and networks inside to which subscriptions may be sent"`
 	SubscriptionDeny    []string `toml:"subscription_deny,omitempty" comment:"networks with public addresses that are inside all the same"`
@@ -148,6 +151,28 @@ const maxReserveMB = 1 << 40
 // other writes.
 const maxDeleteMany = 1000
 
+// MinorsConfig are the ages of the jurisdiction in which this hospital is.
+type MinorsConfig struct {
+	Jurisdiction string `toml:"jurisdiction,omitempty" comment:"which one, for people; default: none in particular"`
+	Shared       int64  `toml:"shared,omitempty" comment:"from this birthday on a child decides, and what is sensitive is the child's own; 12 if left out"`
+	Own          int64  `toml:"own,omitempty" comment:"from this birthday on parents have no mandate; 18 if left out"`
+}
+
+// ages returns the ages in force.
+func (c MinorsConfig) ages() mandate.Ages {
+	out := mandate.DefaultAges
+	if c.Jurisdiction != "" {
+		out.Jurisdiction = c.Jurisdiction
+	}
+	if c.Shared != 0 {
+		out.Shared = int(c.Shared)
+	}
+	if c.Own != 0 {
+		out.Own = int(c.Own)
+	}
+	return out
+}
+
 // problems returns the rules that the values break, without lines.
 func (c Config) problems() []problem {
 	var out []problem
@@ -178,6 +203,7 @@ func (c Config) problems() []problem {
 		"%q is reachable from other machines, so tls_cert and tls_key are needed", c.Listen)
 	add(c.ReserveMB >= 16, "reserve_mb", "%d is less than 16", c.ReserveMB)
 	add(c.ReserveMB <= maxReserveMB, "reserve_mb", "%d is more than any disk has", c.ReserveMB)
+	add(c.Minors.ages().Validate() == nil, "minors", "ages are whole years with shared <= own <= 30")
 	add(c.DeleteMany >= 1 && c.DeleteMany <= maxDeleteMany, "delete_many", "%d is not from 1 to %d", c.DeleteMany, maxDeleteMany)
 	add(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log_level", "%q is not debug, info, warn or error", c.LogLevel)
 	out = append(out, c.subscriptionProblems()...)

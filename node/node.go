@@ -39,6 +39,7 @@ import (
 	"cairn/node/record"
 	"cairn/node/recovery"
 	"cairn/node/reindex"
+	"cairn/node/representative"
 	"cairn/node/staff"
 	"cairn/node/store"
 	"cairn/node/subscription"
@@ -69,6 +70,7 @@ type Node struct {
 	Bulk     *bulk.Desk
 	Judge    *judge.Desk
 	Recovery *recovery.Desk
+	Acting   *representative.Desk
 	Witness  *witness.Witness
 	Evidence *evidence.Log
 	Chain    *chain.Chain
@@ -222,8 +224,12 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Records = record.New(n.gate, n.vault, n.journal, n.store, record.Rules{
 		ServerIDs: !n.Config.UpdateAsCreate, DeleteMany: int(n.Config.DeleteMany), Base: n.Config.URL + "/fhir",
 	})
-	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Log)
-	n.Patients = patient.New(home, n.Door, n.journal, n.store)
+	if n.Acting, err = representative.New(ctx, home, n.Config.Minors.ages(), n.Door, n.journal, n.store, n.Chain, n.chest, keys.ChestMandates); err != nil {
+		return err
+	}
+	n.gate.RepresentedBy(n.Acting)
+	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Acting, n.Log)
+	n.Patients = patient.New(home, n.Door, n.journal, n.store, n.Acting)
 	if n.Recovery, err = recovery.New(ctx, recovery.Config{
 		Home: home, Network: n.Genesis.ID(), Least: int64(n.Genesis.Params.RecoveryMillis), Key: keys.ChestRecovery, //nolint:gosec // at most a year
 	}, n.Door, n.journal, n.store, n.Chain, n.Grants, n.chest, n.Log); err != nil {

@@ -43,6 +43,8 @@ const (
 	KindRecoveryWaits      = "recovery.waits"       // a recovery waits, said once a day
 	KindRecoveryCancelled  = "recovery.cancelled"   // a recovery was cancelled
 	KindRecoveryEffective  = "recovery.effective"   // a fresh passkey took the place of the old ones
+	KindMandateGiven       = "mandate.given"        // somebody may act for a patient
+	KindMandateEnded       = "mandate.ended"        // and may not any more
 	KindShareReleased      = "recovery.share"       // this hospital gave its share as a guardian
 )
 
@@ -51,6 +53,8 @@ const (
 	ActorPatient = "patient" // the subject herself
 	ActorStaff   = "staff"   // a person who works for Organisation
 	ActorMachine = "machine" // a program that acts for Organisation
+
+	ActorRepresentative = "representative" // a person who acts for the subject by a mandate
 )
 
 // Limits of an event's encoding.

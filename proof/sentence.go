@@ -48,6 +48,8 @@ var phrases = map[string]string{
 	KindRecoveryWaits:      "the recovery of a patient's sign-in waits and can be cancelled",
 	KindRecoveryCancelled:  "the recovery of a patient's sign-in was cancelled",
 	KindRecoveryEffective:  "a fresh passkey took the place of a patient's old ones",
+	KindMandateGiven:       "somebody was given a mandate to act for a patient",
+	KindMandateEnded:       "a mandate to act for a patient was ended",
 	KindShareReleased:      "a share of a patient's recovery was released to her",
 }
 

@@ -10,6 +10,7 @@ package wallet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -71,11 +72,22 @@ func New(network [32]byte, client *http.Client) *Wallet {
 func (w *Wallet) passkeyAt(hospital string) virtualwebauthn.Credential {
 	key, ok := w.passkeys[hospital]
 	if !ok {
-		key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+		for !whole(key) {
+			key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+		}
 		w.passkeys[hospital] = key
 		w.device.AddCredential(key)
 	}
 	return key
+}
+
+// coseSize is the size of a COSE EC2 P-256 key with two coordinates of 32 bytes.
+const coseSize = 77
+
+// whole tells whether the authenticator wrote a key in full: of one in 128 it
+// drops a zero at the beginning of a coordinate, which RFC 9053, 7.1.1 has stay.
+func whole(key virtualwebauthn.Credential) bool {
+	return key.Key != nil && len(key.Key.AttestationData()) == coseSize
 }
 
 // Register registers a passkey at a hospital with the one-time code of an
@@ -257,7 +269,7 @@ func (w *Wallet) slip(draft consent.Draft, custodian string) (Given, error) {
 	}
 	given := Given{Custodian: custodian}
 	rand.Read(given.secret[:]) // never fails: crypto/rand, Go 1.24
-	draft.Patient, draft.Custodian, draft.CustodianName = h.Patient, h.ID, h.Name
+	draft.Patient, draft.Custodian, draft.CustodianName = cmp.Or(draft.Patient, h.Patient), h.ID, h.Name
 	draft.Signed -= draft.Signed % coarse
 	terms, err := consent.Build(draft)
 	if err != nil {
@@ -268,7 +280,7 @@ func (w *Wallet) slip(draft consent.Draft, custodian string) (Given, error) {
 		return Given{}, fmt.Errorf("reading the consent for %s: %w", custodian, err)
 	}
 	given.Slip = &slip.Slip{
-		Network: w.network, Custodian: custodian, Subject: h.Patient, Grantee: draft.Grantee, Terms: terms,
+		Network: w.network, Custodian: custodian, Subject: draft.Patient, Grantee: draft.Grantee, Terms: terms,
 		TextHash: sha256.Sum256([]byte(slip.Text(compiled))), StopImage: slip.Image(given.secret), IssuedAt: draft.Signed,
 	}
 	rand.Read(given.Slip.Salt[:])

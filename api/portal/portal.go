@@ -20,6 +20,7 @@ import (
 	"cairn/node/identity"
 	"cairn/node/patient"
 	"cairn/node/recovery"
+	"cairn/node/representative"
 )
 
 // Server answers the portal's requests below /portal.
@@ -30,6 +31,7 @@ type Server struct {
 	Accounts *account.Desk
 	Bundles  *bundle.Desk
 	Recovery *recovery.Desk
+	Acting   *representative.Desk
 
 	Disclosures *disclosure.Desk
 
@@ -72,6 +74,10 @@ func (s *Server) Handler() http.Handler {
 		"POST /portal/locators":                 s.locate,
 		"GET /portal/log":                       s.log,
 		"GET /portal/exchanges":                 s.exchanges,
+		"POST /portal/mandates":                 s.give,
+		"GET /portal/mandates":                  s.mandates,
+		"DELETE /portal/mandates/{id}":          s.endMandate,
+		"POST /portal/acting":                   s.act,
 		"PUT /portal/recovery/deposit":          s.deposit,
 		"GET /portal/recovery":                  s.recoveries,
 		"DELETE /portal/recovery":               s.cancelRecovery,

@@ -84,7 +84,7 @@ func (d *Desk) Token(ctx context.Context, at identity.Attempt, e Entrance) (iden
 	if err != nil {
 		return identity.Token{}, err
 	}
-	if p.Actor.Kind() != identity.Patient {
+	if p.Actor.Kind() != identity.Patient && p.Actor.Kind() != identity.Representative {
 		return identity.Token{}, fault.New(fault.Refused, "policy.staff-token", "staff sign in to the hospital's software, not here").
 			WithHint("sign in at /signin")
 	}
@@ -142,7 +142,7 @@ func (d *Desk) Register(ctx context.Context, response []byte, name string) (pati
 	if fault.Is(err, fault.Gone) || fault.Is(err, fault.NotFound) {
 		return "", false, fault.Wrap(fault.Unauthenticated, "invitation", "this code is unknown, used or expired", err).WithHint("ask the hospital for a new one")
 	}
-	if strings.HasPrefix(owner, identity.StaffOwner("")) {
+	if strings.HasPrefix(owner, identity.StaffOwner("")) || identity.IsRelated(owner) {
 		return "", false, err
 	}
 	return owner, waits, err
@@ -154,6 +154,10 @@ func registered(owner string, r *identity.Registration) proof.Event {
 		Detail: kindOfKey(r)}
 	if id, staff := strings.CutPrefix(owner, identity.StaffOwner("")); staff {
 		ev.Actor, ev.Detail = proof.Actor{Kind: proof.ActorStaff}, "account "+id+", "+ev.Detail
+		return ev
+	}
+	if identity.IsRelated(owner) {
+		ev.Actor = proof.Actor{Kind: proof.ActorRepresentative}
 		return ev
 	}
 	ev.Actor, ev.Subject = proof.Actor{Kind: proof.ActorPatient}, gate.PatientReference(owner)

@@ -90,6 +90,7 @@ type Gate struct {
 	journal *evidence.Journal
 	chain   Chain
 	policy  consent.Policy
+	acting  Mandates // nil: nobody acts for a patient
 
 	mu   sync.RWMutex
 	held map[string]holding // by subject: accepted slips, compiled
@@ -286,6 +287,8 @@ func Describe(a identity.Actor) proof.Actor {
 	switch {
 	case a.Kind() == identity.Patient:
 		kind = proof.ActorPatient
+	case a.Kind() == identity.Representative:
+		kind = proof.ActorRepresentative
 	case a.Person() != "":
 		kind = proof.ActorStaff
 	}

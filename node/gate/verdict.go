@@ -103,6 +103,9 @@ func (v *verdicts) kind() string {
 // decide asks consent.Decide about one patient.
 func (v *verdicts) decide(view *store.View, subject string) (consent.Decision, error) {
 	g := v.gate
+	if v.actor.Kind() == identity.Representative {
+		return v.represented(view, subject)
+	}
 	if d, done := standing(g.home, v.actor, subject); done {
 		return d, nil
 	}

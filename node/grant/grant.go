@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"cairn/consent/mandate"
 	"cairn/consent/slip"
 	"cairn/node/evidence"
 	"cairn/node/fault"
@@ -45,11 +46,18 @@ type Desk struct {
 	beat    Beat
 	log     *slog.Logger
 	active  watchlist
+	acting  Acting
+}
+
+// Acting says who acts for a patient.
+type Acting interface {
+	Holds(ctx context.Context, actor identity.Actor, p mandate.Power) (subject string, err error)
+	May(ctx context.Context, holder, subject string, p mandate.Power) error
 }
 
 // New makes the desk of the member home on a network.
-func New(home string, network [32]byte, door *identity.Door, g *gate.Gate, j *evidence.Journal, st *store.Store, chain Chain, beat Beat, log *slog.Logger) *Desk {
-	return &Desk{home: home, network: network, door: door, gate: g, journal: j, store: st, chain: chain, beat: beat, log: log}
+func New(home string, network [32]byte, door *identity.Door, g *gate.Gate, j *evidence.Journal, st *store.Store, chain Chain, beat Beat, acting Acting, log *slog.Logger) *Desk {
+	return &Desk{home: home, network: network, door: door, gate: g, journal: j, store: st, chain: chain, beat: beat, acting: acting, log: log}
 }
 
 // markWait bounds how long a caller waits for the ledger.
@@ -131,7 +139,7 @@ func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed 
 		return Held{}, fault.New(fault.TooLarge, "slip-large", "the terms of this consent are larger than 64 KB").
 			WithHint("make several consents of it")
 	}
-	signature, err := d.authorised(ctx, s, path, signed)
+	signature, signer, err := d.authorised(ctx, s, path, signed)
 	if err != nil {
 		return Held{}, err
 	}
@@ -149,38 +157,41 @@ func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed 
 	if _, err := d.Mark(ctx, [][32]byte{commitment}); err != nil {
 		return Held{}, err
 	}
-	if err := d.keep(ctx, s, signature); err != nil {
+	if err := d.keep(ctx, s, signature, signer); err != nil {
 		return Held{}, err
 	}
 	return d.held(commitment, s, slip.Text(terms)), nil
 }
 
-// authorised checks that the patient's passkey at this hospital signed, at this
-// hospital's site, the root that the path leads to. So a consent cannot be signed
-// at the site of the hospital that it is for, unless that holds the records.
-func (d *Desk) authorised(ctx context.Context, s *slip.Slip, path slip.Path, signed slip.Assertion) (*slip.Signature, error) {
+// authorised checks that the patient's passkey at this hospital, or that of who
+// may decide for her at this moment, signed, at this hospital's site, the root that
+// the path leads to, and says whose it was. So a consent cannot be signed at the
+// site of the hospital that it is for, unless that holds the records.
+func (d *Desk) authorised(ctx context.Context, s *slip.Slip, path slip.Path, signed slip.Assertion) (signature *slip.Signature, signer string, err error) {
 	root, err := path.Root(s.Leaf())
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, "slip-path", "this consent is not part of what was signed", err)
+		return nil, "", fault.Wrap(fault.Invalid, "slip-path", "this consent is not part of what was signed", err)
 	}
 	by, err := d.door.Signed(ctx, signed, root[:])
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if by.Subject != s.Subject {
-		return nil, fault.New(fault.Refused, "slip-subject", "the passkey belongs to another patient")
+		if err := d.acting.May(ctx, by.Subject, s.Subject, mandate.Decide); err != nil {
+			return nil, "", fault.Wrap(fault.Refused, "slip-subject", "the passkey belongs to somebody who may not decide for this patient", err)
+		}
 	}
 	if now := time.Now(); time.UnixMilli(s.IssuedAt).After(now.Add(5 * time.Minute)) {
-		return nil, fault.New(fault.Invalid, "slip-time", "this consent was issued in the future").WithHint("set the clock of the device right")
+		return nil, "", fault.New(fault.Invalid, "slip-time", "this consent was issued in the future").WithHint("set the clock of the device right")
 	}
-	signature, err := slip.NewSignature(path, signed, by.Key, by.RPID)
+	signature, err = slip.NewSignature(path, signed, by.Key, by.RPID)
 	if err == nil {
 		err = signature.Verify(s)
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Broken, "signature", "the signature of this consent cannot be kept", err)
+		return nil, "", fault.Wrap(fault.Broken, "signature", "the signature of this consent cannot be kept", err)
 	}
-	return signature, nil
+	return signature, by.Subject, nil
 }
 
 // room refuses a slip beyond activeLimit; one that is here already has room.
@@ -217,7 +228,7 @@ func (d *Desk) present(image [32]byte) bool {
 
 // keep stores the slip, its signature and its event in one transaction. The event
 // has the signature's hash.
-func (d *Desk) keep(ctx context.Context, s *slip.Slip, signature *slip.Signature) error {
+func (d *Desk) keep(ctx context.Context, s *slip.Slip, signature *slip.Signature, signer string) error {
 	row, err := d.gate.Keep(ctx, *s, time.Now().UnixMilli())
 	if err != nil {
 		return err
@@ -228,6 +239,9 @@ func (d *Desk) keep(ctx context.Context, s *slip.Slip, signature *slip.Signature
 	}
 	ev := d.event(proof.KindConsentReceived, s.Subject, "grant", row.Commitment, s.Grantee)
 	ev.Detail = SignatureDetail(signature)
+	if signer != s.Subject {
+		ev.Actor = proof.Actor{Kind: proof.ActorRepresentative, Organisation: d.home, Person: identity.RelatedPerson(d.home, signer)}
+	}
 	draft, err := d.journal.Draft(ev)
 	if err != nil {
 		return err
@@ -285,12 +299,13 @@ func (d *Desk) held(commitment [32]byte, s *slip.Slip, text string) Held {
 // List returns the slips that this hospital holds of the signed-in patient,
 // oldest first.
 func (d *Desk) List(ctx context.Context, actor identity.Actor) ([]Held, error) {
-	if actor.Kind() != identity.Patient {
-		return nil, fault.New(fault.Refused, "policy.own-consents", "only the patient sees her consents here")
+	subject, err := d.acting.Holds(ctx, actor, mandate.Watch)
+	if err != nil {
+		return nil, err
 	}
 	var rows []*store.Slip
-	err := d.store.View(ctx, func(v *store.View) (err error) {
-		rows, err = v.Slips(actor.Patient())
+	err = d.store.View(ctx, func(v *store.View) (err error) {
+		rows, err = v.Slips(subject)
 		return err
 	})
 	if err != nil {

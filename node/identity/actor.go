@@ -20,10 +20,13 @@ import (
 type Kind string
 
 const (
-	Staff    Kind = "staff"    // a person of this hospital: its own software vouches for her, or she signed in
-	System   Kind = "system"   // this hospital's software, no person behind it
-	Peer     Kind = "peer"     // a person whom another member vouches for
-	Patient  Kind = "patient"  // the patient herself, by passkey
+	Staff   Kind = "staff"   // a person of this hospital: its own software vouches for her, or she signed in
+	System  Kind = "system"  // this hospital's software, no person behind it
+	Peer    Kind = "peer"    // a person whom another member vouches for
+	Patient Kind = "patient" // the patient herself, by passkey
+
+	Representative Kind = "representative" // a person who acts for a patient by a mandate; Patient is for whom, "" before she says
+
 	Operator Kind = "operator" // who keeps this node running; sees no record
 )
 
@@ -82,7 +85,8 @@ func (a Actor) Unit() string { return a.unit }
 // Purpose returns the v3-PurposeOfUse code that the sign-in was for, or "".
 func (a Actor) Purpose() string { return a.purpose }
 
-// Patient returns the local patient id of a patient actor, else "".
+// Patient returns the local patient id of a patient actor, of a representative the
+// patient in whose name she acts, else "".
 func (a Actor) Patient() string { return a.patient }
 
 // Client returns the id of the software that carries the request, or "" for a

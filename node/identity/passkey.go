@@ -93,7 +93,7 @@ func (d *Door) newDecoy() error {
 // nothing here, so that no hospital can use at another what it was given.
 func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte) (*credential, *ecdsa.PublicKey, error) {
 	row, unknown, err := d.registered(ctx, a.CredentialID)
-	if err == nil && d.settler != nil && !isStaff(row.Subject) {
+	if err == nil && d.settler != nil && !isStaff(row.Subject) && !IsRelated(row.Subject) {
 		if err = d.settler.Settle(ctx, row.Subject); err == nil {
 			row, unknown, err = d.registered(ctx, a.CredentialID) // a recovery may have ended it
 		}
@@ -198,7 +198,11 @@ func (d *Door) Prove(ctx context.Context, at Attempt) (*Proven, error) {
 	}
 	p := &Proven{door: d, key: key, at: now}
 	as := Assurance{Level: key.level(), At: now}
-	if owner := key.row.Subject; !isStaff(owner) {
+	switch owner := key.row.Subject; {
+	case IsRelated(owner):
+		p.Actor = d.related(owner, as)
+		return p, nil
+	case !isStaff(owner):
 		p.Actor = d.patient(owner, as)
 		return p, nil
 	}

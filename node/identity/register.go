@@ -202,7 +202,7 @@ func (r *Registration) Keep(tx *store.Tx) (owner string, err error) {
 	if len(have) >= passkeysAtMost {
 		return "", fault.New(fault.TooLarge, "passkeys-many", "there are twenty passkeys already").WithHint("remove one that is not needed")
 	}
-	if r.code != nil && !isStaff(owner) && r.Wait != nil {
+	if r.code != nil && !isStaff(owner) && !IsRelated(owner) && r.Wait != nil {
 		if waits, err := r.Wait(tx, owner, Fresh{r.key}); err != nil || waits {
 			return owner, err
 		}

@@ -49,6 +49,8 @@ func (d *Door) ownerOf(a Actor) (string, error) {
 	switch {
 	case a.kind == Patient && a.patient != "":
 		return a.patient, nil
+	case a.kind == Representative && a.Holder() != "":
+		return a.Holder(), nil
 	case a.kind == Staff && a.Personal() && a.organisation == d.member:
 		return StaffOwner(strings.TrimPrefix(a.person, d.member+"/")), nil
 	}

@@ -100,6 +100,8 @@ func (d *Door) stands(a Actor) (Actor, bool) {
 	switch a.kind {
 	case Patient:
 		return a, a.organisation == d.member && a.patient != ""
+	case Representative:
+		return a, a.organisation == d.member && a.Holder() != ""
 	case Peer:
 		a, err := d.standingPeer(a)
 		return a, err == nil

@@ -21,6 +21,7 @@ const (
 	ChestPasskeys      = "~passkeys"      // patients' passkeys and invitations, and on whose behalf something is done later
 	ChestSubscriptions = "~subscriptions" // what subscriptions ask for
 	ChestFeed          = "~feed"          // messages that were refused
+	ChestMandates      = "~mandates"      // who may act for whom
 	ChestRecovery      = "~recovery"      // how patients' sign-ins are recovered, and this hospital's key as a guardian
 	ChestExchange      = "~exchange"      // what this hospital and others signed to each other
 )

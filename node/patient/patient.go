@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"cairn/consent/mandate"
 	"cairn/fhir/resource"
 	"cairn/ledger/member"
 	"cairn/node/evidence"
@@ -23,11 +24,17 @@ type Desk struct {
 	door    *identity.Door
 	journal *evidence.Journal
 	store   *store.Store
+	acting  Acting
+}
+
+// Acting says for whom somebody acts, if she has a power over her.
+type Acting interface {
+	Holds(ctx context.Context, actor identity.Actor, p mandate.Power) (subject string, err error)
 }
 
 // New makes the desk of the member home.
-func New(home string, door *identity.Door, j *evidence.Journal, st *store.Store) *Desk {
-	return &Desk{home: home, door: door, journal: j, store: st}
+func New(home string, door *identity.Door, j *evidence.Journal, st *store.Store, acting Acting) *Desk {
+	return &Desk{home: home, door: door, journal: j, store: st, acting: acting}
 }
 
 // Invite makes a one-time code for a patient whose identity the hospital has
@@ -167,22 +174,24 @@ type LogPage struct {
 	Next    uint64 // index to go on before; 0 at the end
 }
 
-// Log returns the signed-in patient's log: everyone who asked for her records
+// Log returns the log of the signed-in patient, or of her whose representative
+// asks: everyone who asked for her records
 // here, allowed or refused, and everything that was done with them.
 func (d *Desk) Log(ctx context.Context, actor identity.Actor, before uint64, limit int) (LogPage, error) {
-	if actor.Kind() != identity.Patient {
-		return LogPage{}, fault.New(fault.Refused, "policy.own-log", "only the patient sees her log here")
+	subject, err := d.acting.Holds(ctx, actor, mandate.Watch)
+	if err != nil {
+		return LogPage{}, err
 	}
 	if before == 0 {
 		before = 1<<63 - 1
 	}
 	var page LogPage
 	var rows []*store.Entry
-	err := d.store.View(ctx, func(v *store.View) (err error) {
-		if page.Total, err = v.CountEntries(actor.Patient()); err != nil {
+	err = d.store.View(ctx, func(v *store.View) (err error) {
+		if page.Total, err = v.CountEntries(subject); err != nil {
 			return err
 		}
-		rows, err = v.Entries(actor.Patient(), before, limit)
+		rows, err = v.Entries(subject, before, limit)
 		return err
 	})
 	if err != nil {
