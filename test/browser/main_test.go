@@ -1,0 +1,185 @@
+// Package browser_test opens the pages of a real hospital in a real Chromium, with
+// the browser's own virtual authenticator (WebAuthn Level 3, 11).
+package browser_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+
+	"cairn/client"
+)
+
+// hospital is one that the tests of this package share: a process of its own.
+var hospital struct {
+	url string
+	ehr *client.Client
+}
+
+// chromium starts browsers.
+var chromium context.Context
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := setUp(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "setting the hospital up:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func setUp(m *testing.M) (int, error) {
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		return 1, fmt.Errorf("there is no Chromium: run `make tools`: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "cairn-browser-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	stop, err := serve(dir)
+	if err != nil {
+		return 1, err
+	}
+	defer stop()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.UserDataDir(filepath.Join(dir, "profile")),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-gpu", true))
+	var end context.CancelFunc
+	chromium, end = chromedp.NewExecAllocator(context.Background(), options...)
+	defer end()
+	return m.Run(), nil
+}
+
+// serve founds a hospital and keeps it running until stop.
+func serve(dir string) (stop func(), err error) {
+	binary := filepath.Join(dir, "cairn")
+	if out, err := exec.Command("go", "build", "-o", binary, "cairn/cmd/cairn").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building cairn: %w\n%s", err, out)
+	}
+	listen, p2p := free(), free()
+	home := filepath.Join(dir, "north")
+	if out, err := exec.Command(binary, "init", "--dir", home, "--listen", listen, "--p2p", p2p).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("founding: %w\n%s", err, out)
+	}
+	_, port, _ := net.SplitHostPort(listen)
+	hospital.url = "http://localhost:" + port
+	if hospital.ehr, err = client.New(hospital.url, "north", "ehr", filepath.Join(home, "keys", "ehr.pem"), http.DefaultClient); err != nil {
+		return nil, err
+	}
+	process := exec.Command(binary, "serve", "--config", filepath.Join(home, "cairn.toml"))
+	process.Stderr = os.Stderr
+	if err := process.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() {
+		process.Process.Kill() //nolint:errcheck // it may have ended by itself
+		process.Wait()         //nolint:errcheck // it was killed
+	}
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		res, err := http.Get(hospital.url + "/healthz")
+		if err != nil {
+			continue
+		}
+		res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			return stop, nil
+		}
+	}
+	stop()
+	return nil, fmt.Errorf("the hospital does not become ready")
+}
+
+func free() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// tab opens a browser of a phone's size, with an authenticator that verifies its
+// user. bound tells whether its passkeys stay on the device.
+func tab(t *testing.T, bound bool) context.Context {
+	t.Helper()
+	first, end := chromedp.NewContext(chromium)
+	t.Cleanup(end)
+	do(t, first, chromedp.Navigate("about:blank"))
+	ctx, cancel := context.WithTimeout(first, time.Minute)
+	t.Cleanup(cancel)
+	authenticator := &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+		DefaultBackupEligibility: !bound, DefaultBackupState: !bound,
+	}
+	do(t, ctx, chromedp.EmulateViewport(390, 844), func(ctx context.Context, target *chromedp.Target) (none chromedp.Void, err error) {
+		if _, err = cdp.Call(ctx, target, webauthn.Enable, webauthn.EnableParams{}); err == nil {
+			_, err = cdp.Call(ctx, target, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: authenticator})
+		}
+		return none, err
+	})
+	return ctx
+}
+
+// do carries steps out, in order.
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// see returns what a step shows.
+func see[T any](t *testing.T, ctx context.Context, step chromedp.Action[T]) T {
+	t.Helper()
+	out, err := chromedp.Run(ctx, step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// invite stores a patient and returns her id and a one-time code.
+func invite(t *testing.T) (id, code string) {
+	t.Helper()
+	ask := func(path, body, name string) string {
+		a, err := hospital.ehr.Expect(t.Context(), http.StatusCreated, http.MethodPost, path, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all map[string]any
+		if err := json.Unmarshal(a.Body, &all); err != nil {
+			t.Fatal(err)
+		}
+		s, _ := all[name].(string)
+		return s
+	}
+	id = ask("/fhir/Patient", `{"resourceType":"Patient","name":[{"family":"Testperson"}]}`, "id")
+	return id, ask("/portal/invitations", `{"patient":"`+id+`"}`, "code")
+}
+
+// picture keeps what the page looks like where CAIRN_PICTURES names a folder.
+func picture(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv("CAIRN_PICTURES")
+	if dir == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), see(t, ctx, chromedp.FullScreenshot(100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
