@@ -78,6 +78,17 @@ func (j *Journal) Draft(ev proof.Event) (*Draft, error) {
 // transaction is durable.
 func (d *Draft) Append(tx *store.Tx) error { return tx.Append(&d.entry) }
 
+// Enter writes drafts of events that describe nothing stored, such as reads: all
+// of them or none. The receipts hold when it returns nil. check is that of
+// store.Log.
+func Enter(ctx context.Context, st *store.Store, drafts []*Draft, check func(epoch uint64) error) error {
+	entries := make([]*store.Entry, len(drafts))
+	for i, d := range drafts {
+		entries[i] = &d.entry
+	}
+	return st.Log(ctx, entries, check)
+}
+
 // Receipt returns the promise for a draft that was appended.
 func (d *Draft) Receipt() Receipt {
 	return Receipt{Member: d.event.Member, Index: d.entry.Index, ID: d.event.ID}

@@ -243,14 +243,9 @@ func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d cons
 // the decision, in this or in another process of the hospital: so in the order
 // of the log, what follows the acceptance of a consent was decided with it.
 func (g *Gate) write(ctx context.Context, drafts []*evidence.Draft, v *verdicts) error {
-	err := g.store.Update(ctx, func(tx *store.Tx) error {
-		if v.outdated(tx.Epoch()) {
+	err := evidence.Enter(ctx, g.store, drafts, func(epoch uint64) error {
+		if v.outdated(epoch) {
 			return errChanged
-		}
-		for _, d := range drafts {
-			if err := d.Append(tx); err != nil {
-				return err
-			}
 		}
 		return nil
 	})

@@ -47,9 +47,14 @@ func victim(dir, url string) {
 	select {}
 }
 
-// victimWrite stores a record with its entry; every fifth fails on purpose.
+// victimWrite stores a record with its entry; every fifth fails on purpose. Of
+// others every second only logs, as reads do.
 func victimWrite(s *store.Store, n int) (string, error) {
 	e := logEntry(n, "p")
+	if n%5 > 2 {
+		err := s.Log(bg, []*store.Entry{e}, nil)
+		return fmt.Sprintf("logged %d %x", e.Index, e.ID), err
+	}
 	id := fmt.Sprint("r", n)
 	err := s.Update(bg, func(tx *store.Tx) error {
 		if err := tx.Append(e); err != nil {
@@ -73,7 +78,7 @@ func victimWrite(s *store.Store, n int) (string, error) {
 
 func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 	dir := t.TempDir()
-	acknowledged, refused := map[string]string{}, []string{}
+	acknowledged, refused, logged := map[string]string{}, []string{}, []string{}
 	for round := range 6 {
 		for _, line := range kill(t, dir, time.Duration(20+60*round)*time.Millisecond) {
 			what, rest, _ := strings.Cut(line, " ")
@@ -81,6 +86,8 @@ func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 			switch what {
 			case "stored":
 				acknowledged[id] = at
+			case "logged":
+				logged = append(logged, rest)
 			case "refused":
 				refused = append(refused, id)
 			case "ready":
@@ -88,10 +95,10 @@ func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 				t.Fatalf("the victim said %q", line)
 			}
 		}
-		checkSurvivors(t, dir, acknowledged, refused)
+		checkSurvivors(t, dir, acknowledged, refused, logged)
 	}
-	t.Logf("%d acknowledged and %d refused writes over six kills", len(acknowledged), len(refused))
-	if len(acknowledged) < 100 || len(refused) < 10 {
+	t.Logf("%d acknowledged and %d refused writes, %d entries besides, over six kills", len(acknowledged), len(refused), len(logged))
+	if len(acknowledged) < 100 || len(refused) < 10 || len(logged) < 50 {
 		t.Fatal("too few writes to say anything")
 	}
 }
@@ -122,7 +129,7 @@ func kill(t *testing.T, dir string, after time.Duration) (lines []string) {
 }
 
 // checkSurvivors opens the store and looks for everything acknowledged.
-func checkSurvivors(t *testing.T, dir string, acknowledged map[string]string, refused []string) {
+func checkSurvivors(t *testing.T, dir string, acknowledged map[string]string, refused, logged []string) {
 	t.Helper()
 	s, err := store.Open(dir, options(t, dir))
 	if err != nil {
@@ -154,6 +161,12 @@ func checkSurvivors(t *testing.T, dir string, acknowledged map[string]string, re
 			r, err := v.Version("Observation", id, 1)
 			if err != nil || ids[r.Entry] != at {
 				t.Fatalf("record %s was acknowledged with entry %s: %+v, %v", id, at, r, err)
+			}
+		}
+		for _, at := range logged {
+			var index uint64
+			if _, err := fmt.Sscan(at, &index); err != nil || ids[index] != at {
+				t.Fatalf("entry %s was acknowledged, and there is %q (%v)", at, ids[index], err)
 			}
 		}
 		for _, id := range refused {

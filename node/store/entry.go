@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 )
 
 // Entry is one entry of the hospital's log. Leaf is the entry's leaf data, a
@@ -38,21 +40,49 @@ func (tx *Tx) Next() uint64 { return tx.w.next }
 
 // Entry returns the entry with this index.
 func (v *View) Entry(index uint64) (*Entry, error) {
-	return v.entry(entryColumns+"WHERE idx = ?", int64(index))
+	return v.entry(entryColumns+"WHERE idx = ?", clampInt64(index), func(e *Entry) bool { return e.Index == index })
 }
 
 // EntryByID returns the entry with this id.
 func (v *View) EntryByID(id [16]byte) (*Entry, error) {
-	return v.entry(entryColumns+"WHERE id = ?", id[:])
+	return v.entry(entryColumns+"WHERE id = ?", id[:], func(e *Entry) bool { return e.ID == id })
 }
 
-func (v *View) entry(sql string, key any) (*Entry, error) {
+func (v *View) entry(sql string, key any, is func(*Entry) bool) (*Entry, error) {
 	var e *Entry
 	found, err := v.c.one(sql, func(r row) (err error) { e, err = scanEntry(r); return err }, key)
-	if err == nil && !found {
-		err = missing("store.no-entry", "There is no such entry in the log.")
+	if err != nil || found {
+		return e, err
 	}
-	return e, err
+	if i := slices.IndexFunc(v.spooled, is); i >= 0 {
+		return v.spooled[i].clone(), nil
+	}
+	return nil, missing("store.no-entry", "There is no such entry in the log.")
+}
+
+// clone copies an entry, so that whoever asked for it may do with it as he likes.
+func (e *Entry) clone() *Entry {
+	c := *e
+	c.Body = bytes.Clone(e.Body)
+	return &c
+}
+
+// beyond returns the entries that are in the spool and not in what the View sees
+// of the table: those behind it. The table has everything that is not in the
+// spool, since that was looked at first.
+func (v *View) beyond() ([]*Entry, error) {
+	if len(v.spooled) == 0 {
+		return nil, nil
+	}
+	size, err := v.tabled()
+	first := v.spooled[0].Index
+	return v.spooled[min(max(size, first)-first, uint64(len(v.spooled))):], err
+}
+
+// tabled returns how many entries the table has.
+func (v *View) tabled() (uint64, error) {
+	n, err := v.c.number("SELECT max(idx) + 1 FROM entry")
+	return uint64(n), err //nolint:gosec // not negative
 }
 
 func scanEntry(r row) (*Entry, error) {
@@ -67,19 +97,37 @@ func scanEntry(r row) (*Entry, error) {
 // index below before. Page on with the last one's Index; begin with
 // math.MaxInt64 or anything not below Size.
 func (v *View) Entries(subject string, before uint64, limit int) ([]*Entry, error) {
+	newest, err := v.beyond()
+	if err != nil {
+		return nil, err
+	}
 	var all []*Entry
-	err := v.c.each(entryColumns+"WHERE subject = ? AND subject <> '' AND idx < ? ORDER BY idx DESC LIMIT ?",
+	for _, e := range slices.Backward(newest) {
+		if e.Subject == subject && subject != "" && e.Index < before && len(all) < limit {
+			all = append(all, e.clone())
+		}
+	}
+	err = v.c.each(entryColumns+"WHERE subject = ? AND subject <> '' AND idx < ? ORDER BY idx DESC LIMIT ?",
 		func(r row) error {
 			e, err := scanEntry(r)
 			all = append(all, e)
 			return err
-		}, subject, clampInt64(before), int64(limit))
+		}, subject, clampInt64(before), int64(limit-len(all)))
 	return all, err
 }
 
 // CountEntries returns how many entries a subject has.
 func (v *View) CountEntries(subject string) (int, error) {
+	newest, err := v.beyond()
+	if err != nil {
+		return 0, err
+	}
 	n, err := v.c.number("SELECT count(*) FROM entry WHERE subject = ? AND subject <> ''", subject)
+	for _, e := range newest {
+		if e.Subject == subject && subject != "" {
+			n++
+		}
+	}
 	return int(n), err
 }
 
@@ -91,8 +139,11 @@ func (v *View) HasEntry(subject, kind string) (bool, error) {
 
 // Size returns the number of entries in the log as this View sees it.
 func (v *View) Size() (uint64, error) {
-	n, err := v.c.number("SELECT max(idx) + 1 FROM entry")
-	return uint64(n), err
+	n, err := v.tabled()
+	if len(v.spooled) > 0 {
+		n = max(n, v.spooled[len(v.spooled)-1].Index+1)
+	}
+	return n, err
 }
 
 // Leaves returns the leaf data of the entries from index from up to, and not
@@ -101,8 +152,12 @@ func (v *View) Leaves(from, to uint64) ([][32]byte, error) {
 	if to <= from {
 		return nil, nil
 	}
+	newest, err := v.beyond()
+	if err != nil {
+		return nil, err
+	}
 	all := make([][32]byte, 0, min(to-from, 1<<16))
-	err := v.c.each("SELECT idx, leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx", func(r row) error {
+	err = v.c.each("SELECT idx, leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx", func(r row) error {
 		var h [32]byte
 		want := from + uint64(len(all))
 		if r.uint(0) != want || !r.hash(1, &h) {
@@ -111,6 +166,11 @@ func (v *View) Leaves(from, to uint64) ([][32]byte, error) {
 		all = append(all, h)
 		return nil
 	}, clampInt64(from), clampInt64(to))
+	for _, e := range newest {
+		if e.Index == from+uint64(len(all)) && e.Index < to {
+			all = append(all, e.Leaf)
+		}
+	}
 	if err == nil && uint64(len(all)) != to-from {
 		err = damaged(fmt.Sprintf("log entry %d", from+uint64(len(all))))
 	}
@@ -120,13 +180,23 @@ func (v *View) Leaves(from, to uint64) ([][32]byte, error) {
 // EachEntry calls f with every entry from index from on, in order, until f fails
 // or the log ends.
 func (v *View) EachEntry(from uint64, f func(*Entry) error) error {
-	return v.c.each(entryColumns+"WHERE idx >= ? ORDER BY idx", func(r row) error {
+	newest, err := v.beyond()
+	if err != nil {
+		return err
+	}
+	err = v.c.each(entryColumns+"WHERE idx >= ? ORDER BY idx", func(r row) error {
 		e, err := scanEntry(r)
 		if err != nil {
 			return err
 		}
 		return f(e)
 	}, clampInt64(from))
+	for _, e := range newest {
+		if err == nil && e.Index >= from {
+			err = f(e.clone())
+		}
+	}
+	return err
 }
 
 func clampInt64(n uint64) int64 {

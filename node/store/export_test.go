@@ -65,3 +65,14 @@ func Spoil(s *Store, sql string, args ...any) error {
 // LookAgain lets the time pass in which a store goes on to say that a search
 // parameter cannot be searched by.
 func LookAgain(s *Store) { s.bounds.lag.seen.Store(0) }
+
+// BreakSpool takes the file below a spool away, so that writing to it fails.
+func BreakSpool(s *Store) { _ = s.writer.spool.file.Close() }
+
+// LoadSpool returns what the content of a spool holds beyond the entries of the
+// table.
+func LoadSpool(raw []byte, entries uint64) []*Entry {
+	s := &spool{}
+	s.load(raw, entries)
+	return s.pending()
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"cairn/node/fault"
@@ -15,15 +16,20 @@ const (
 // pool hands out connections for reading. When all are out for a while, as when
 // every one of their holders asks for a second, it opens some more and closes
 // them after use.
+//
+// The connection that was given back last is handed out first: what it has in
+// its cache is the freshest.
 type pool struct {
 	size   int
 	open   func() (*conn, error)
-	idle   chan *conn
+	idle   chan struct{} // one token for each connection in rest
+	mu     sync.Mutex
+	rest   []*conn
 	spares chan struct{} // one token for each spare that may be open
 }
 
 func newPool(size int, open func() (*conn, error)) (*pool, error) {
-	p := &pool{open: open, idle: make(chan *conn, size), spares: make(chan struct{}, maxSpares)}
+	p := &pool{open: open, idle: make(chan struct{}, size), spares: make(chan struct{}, maxSpares)}
 	for range maxSpares {
 		p.spares <- struct{}{}
 	}
@@ -33,7 +39,7 @@ func newPool(size int, open func() (*conn, error)) (*pool, error) {
 			_ = p.close() // the first error is the one to tell
 			return nil, err
 		}
-		p.idle <- c
+		p.give(c)
 	}
 	return p, nil
 }
@@ -46,8 +52,8 @@ func (p *pool) take(ctx context.Context, closing <-chan struct{}) (*conn, error)
 	default:
 	}
 	select {
-	case c := <-p.idle:
-		return p.alive(c)
+	case <-p.idle:
+		return p.alive(p.last())
 	default:
 	}
 	patience := time.NewTimer(spareAfter)
@@ -55,8 +61,8 @@ func (p *pool) take(ctx context.Context, closing <-chan struct{}) (*conn, error)
 	var spares chan struct{}
 	for {
 		select {
-		case c := <-p.idle:
-			return p.alive(c)
+		case <-p.idle:
+			return p.alive(p.last())
 		case <-patience.C:
 			spares = p.spares
 		case <-spares:
@@ -69,6 +75,16 @@ func (p *pool) take(ctx context.Context, closing <-chan struct{}) (*conn, error)
 	}
 }
 
+// last returns what was given back last. Whoever calls it has a token.
+func (p *pool) last() *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.rest) - 1
+	c := p.rest[n]
+	p.rest = p.rest[:n]
+	return c
+}
+
 // alive opens a connection in place of one that was lost.
 func (p *pool) alive(c *conn) (*conn, error) {
 	if !c.lost() {
@@ -76,7 +92,7 @@ func (p *pool) alive(c *conn) (*conn, error) {
 	}
 	fresh, err := p.open()
 	if err != nil {
-		p.idle <- c // for the next one to try
+		p.give(c) // for the next one to try
 		return nil, err
 	}
 	_ = c.close() // it is gone
@@ -95,7 +111,10 @@ func (p *pool) spare() (*conn, error) {
 
 func (p *pool) give(c *conn) {
 	if !c.spare {
-		p.idle <- c
+		p.mu.Lock()
+		p.rest = append(p.rest, c)
+		p.mu.Unlock()
+		p.idle <- struct{}{}
 		return
 	}
 	_ = c.close() // it only read
@@ -108,7 +127,8 @@ func (p *pool) close() (first error) {
 		<-p.spares
 	}
 	for range p.size {
-		if err := (<-p.idle).close(); first == nil {
+		<-p.idle
+		if err := p.last().close(); first == nil {
 			first = err
 		}
 	}

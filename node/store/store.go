@@ -12,7 +12,9 @@
 //
 // Updates of many callers share one transaction and one flush (group commit).
 // They are run one after the other, in the order in which they commit, each
-// seeing what the ones before it wrote.
+// seeing what the ones before it wrote. Entries that describe nothing stored (Log)
+// have their place in that order, and are as durable, but may be in a file of
+// their own for a second (docs/adr/0020-a-spool-for-reads.md).
 //
 // # Trust
 //
@@ -39,6 +41,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Options tune a store. The zero value is good for one hospital.
@@ -164,6 +167,13 @@ func (s *Store) connect(b base, o Options) error {
 	if err := s.writer.reload(); err != nil {
 		return err
 	}
+	if s.writer.late = time.NewTimer(foldWithin); !b.shared {
+		if s.writer.spool, err = openSpool(s.dir, s.writer.next); err != nil {
+			return err
+		}
+		s.writer.next = max(s.writer.next, s.writer.spool.end())
+		s.writer.size.Store(s.writer.next)
+	}
 	if s.readers, err = newPool(o.Readers, b.reader); err != nil {
 		return err
 	}
@@ -226,6 +236,7 @@ func (s *Store) disconnect() error {
 	}
 	if s.writer != nil {
 		keep(s.writer.c.close())
+		keep(s.writer.spool.close())
 	}
 	if s.lock != nil {
 		keep(s.lock.Close())
@@ -243,12 +254,13 @@ func (s *Store) View(ctx context.Context, f func(v *View) error) error {
 		return err
 	}
 	defer s.readers.give(c)
-	epoch := s.writer.seen.Load() // before the snapshot, which has it then
+	// Before the snapshot, which has either of them then, or what came after.
+	epoch, spooled := s.writer.seen.Load(), s.writer.spool.pending()
 	if err := c.look(); err != nil {
 		return err
 	}
 	defer func() { _ = c.rollback() }() // it wrote nothing
-	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: epoch, bounds: &s.bounds})
+	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: epoch, spooled: spooled, bounds: &s.bounds})
 }
 
 // Once is View for an f that asks one question: if it asks more, each answer is
@@ -259,7 +271,7 @@ func (s *Store) Once(ctx context.Context, f func(v *View) error) error {
 		return err
 	}
 	defer s.readers.give(c)
-	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: s.writer.seen.Load()})
+	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: s.writer.seen.Load(), spooled: s.writer.spool.pending()})
 }
 
 // View reads. Its methods answer with fault.NotFound where one thing is asked
@@ -269,6 +281,7 @@ type View struct {
 	ctx     context.Context
 	cursors *cursors
 	epoch   uint64
+	spooled []*Entry // entries that the table may not have yet
 	bounds  *bounds
 }
 
@@ -310,7 +323,7 @@ func (s *Store) Size() uint64 { return s.writer.size.Load() }
 // Stats counts what the writer did since Open.
 type Stats struct {
 	Updates uint64 // answered without an error
-	Groups  uint64 // transactions that committed, each with one flush
+	Groups  uint64 // what was flushed for them: transactions, and batches of the spool
 }
 
 // Stats returns the writer's counters.

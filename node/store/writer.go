@@ -36,8 +36,11 @@ type writer struct {
 	me     int64                 // who wrote last, if it was this process
 	space  space
 	memory
-	spoil error // what went wrong below the running update, sticky
-	wrote bool  // whether the running update has written, or tried to
+	front []*job      // taken from the queue, and to be served before it
+	spool *spool      // nil when other processes write to the same database
+	late  *time.Timer // fires when the table should take what the spool holds
+	spoil error       // what went wrong below the running update, sticky
+	wrote bool        // whether the running update has written, or tried to
 	group []*job
 }
 
@@ -58,6 +61,7 @@ const (
 
 type job struct {
 	f     func(*Tx) error
+	note  *note             // if f does nothing but append it
 	alone func(*conn) error // instead of f: runs outside any transaction
 	state atomic.Int32
 	err   error
@@ -116,9 +120,14 @@ func (w *writer) do(ctx context.Context, closing <-chan struct{}, j *job) error 
 func (w *writer) run(closing <-chan struct{}) {
 	defer close(w.stopped)
 	for {
+		for len(w.front) > 0 {
+			w.take(w.waiting())
+		}
 		select {
 		case j := <-w.queue:
 			w.take(j)
+		case <-w.late.C:
+			w.fold()
 		case <-closing:
 			w.drain()
 			return
@@ -128,18 +137,34 @@ func (w *writer) run(closing <-chan struct{}) {
 
 // drain answers what was queued before Close.
 func (w *writer) drain() {
-	for {
-		select {
-		case j := <-w.queue:
-			w.take(j)
-		default:
-			return
-		}
+	for j := w.waiting(); j != nil; j = w.waiting() {
+		w.take(j)
+	}
+	w.fold() // what cannot be stays in the spool
+}
+
+// waiting returns a job that waits, nil if none does.
+func (w *writer) waiting() *job {
+	if len(w.front) > 0 {
+		j := w.front[0]
+		w.front[0] = nil
+		w.front = w.front[1:]
+		return j
+	}
+	select {
+	case j := <-w.queue:
+		return j
+	default:
+		return nil
 	}
 }
 
 func (w *writer) take(j *job) {
 	if j.alone == nil {
+		if j.note != nil && w.spool != nil {
+			w.takeNote(j)
+			return
+		}
 		w.commitGroup(j)
 		return
 	}
@@ -169,7 +194,7 @@ func (w *writer) commitGroup(first *job) {
 		}
 	}
 	if err == nil {
-		err = w.c.commit()
+		err = w.commit()
 	}
 	switch {
 	case err == errWritten: //nolint:errorlint // never wrapped
@@ -192,10 +217,13 @@ func (w *writer) begin(now time.Time) error {
 	if err := w.connect(); err != nil {
 		return err
 	}
-	if err := w.c.hold(); err != nil || !w.shared {
+	if err := w.c.hold(); err != nil {
 		return err
 	}
-	return w.turn()
+	if w.shared {
+		return w.turn()
+	}
+	return w.unspool()
 }
 
 // connect opens a connection in place of one that was lost.
@@ -237,7 +265,7 @@ func (w *writer) singly() {
 			err = w.runJob(j, true)
 		}
 		if err == nil {
-			err = w.c.commit()
+			err = w.commit()
 		}
 		w.answer(err)
 	}
@@ -254,7 +282,7 @@ func (w *writer) carefully() {
 		err = w.runJob(w.group[i], true)
 	}
 	if err == nil {
-		err = w.c.commit()
+		err = w.commit()
 	}
 	w.answer(err)
 }
@@ -262,15 +290,11 @@ func (w *writer) carefully() {
 // another returns the next waiting update without blocking; a job that must run
 // alone comes back as the second value.
 func (w *writer) another() (update, alone *job) {
-	select {
-	case j := <-w.queue:
-		if j.alone != nil {
-			return nil, j
-		}
-		return j, nil
-	default:
-		return nil, nil
+	j := w.waiting()
+	if j != nil && j.alone != nil {
+		return nil, j
 	}
+	return j, nil
 }
 
 // runJob runs one update, under a savepoint if careful: that costs copies of all
@@ -398,6 +422,7 @@ func (w *writer) reload() error {
 	if err != nil {
 		return err
 	}
+	m.next = max(m.next, w.spool.end())
 	w.memory = m
 	w.size.Store(m.next)
 	w.seen.Store(m.epoch)
