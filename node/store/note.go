@@ -128,7 +128,8 @@ func (w *writer) fold() {
 		err = w.commit()
 	}
 	if err != nil {
-		_ = w.forget() // the next transaction says what is wrong
+		_ = w.forget() // whoever comes next is told what is wrong
+		w.spool.jam = true
 		w.late.Reset(foldWithin)
 	}
 }

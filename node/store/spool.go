@@ -39,6 +39,7 @@ type spool struct {
 	room []byte    // of the batch that is written
 	size int       // bytes of the batches that are held
 	bad  time.Time // until when the file is left alone, after an error
+	jam  bool      // the table did not take what is held
 
 	held atomic.Pointer[[]*Entry] // durable in the file and not in the table, as far as is known
 }
@@ -49,8 +50,7 @@ const (
 	spoolHead  = len(spoolMagic) + 32
 	spoolBegin = 2 << 20  // bytes that the file has from the start, so that a sync of it need not grow it
 	spoolBatch = 16 << 20 // bytes of the largest batch
-	spoolHeld  = 8 << 20  // bytes from which on no more is added
-	spoolMost  = spoolHeld + spoolBatch
+	spoolMost  = spoolBegin + spoolBatch
 
 	spoolEntries = 1024             // from which on the table should take them
 	spoolRest    = 10 * time.Second // for which the file is left alone after an error
@@ -176,11 +176,9 @@ func (s *spool) end() uint64 {
 }
 
 // takes tells whether more entries may be added. They must not be after an error
-// until the file was made anew, or when the table has not taken what is held for
-// so long that it would become much.
-func (s *spool) takes() bool {
-	return s != nil && s.bad.IsZero() && s.size < spoolHeld
-}
+// until the file was made anew, nor after the table did not take what is held
+// until it does.
+func (s *spool) takes() bool { return s != nil && s.bad.IsZero() && !s.jam }
 
 // full tells whether what is held should go into the table.
 func (s *spool) full() bool { return len(s.pending()) >= spoolEntries || s.size >= spoolBegin }
@@ -272,7 +270,7 @@ func (s *spool) emptied(now time.Time) {
 	if now.After(s.bad) {
 		s.bad = time.Time{}
 	}
-	if s.at, s.size = 0, 0; len(s.pending()) > 0 {
+	if s.at, s.size, s.jam = 0, 0, false; len(s.pending()) > 0 {
 		s.held.Store(nil)
 	}
 }
