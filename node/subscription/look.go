@@ -194,6 +194,7 @@ func (d *Desk) through(ctx context.Context, actor identity.Actor, ask gate.Ask, 
 	var rows []*store.Version
 	pass, err := d.gate.Open(ctx, actor, ask, func(ctx context.Context, allow gate.Allow) (found []gate.Record, err error) {
 		sum := 0
+		rows, out = nil, told{} // consents may have changed since the last time
 		err = d.store.View(ctx, func(v *store.View) error {
 			for _, e := range list {
 				row, record, err := visible(v, actor, allow, e.change)

@@ -46,3 +46,44 @@ func TestReadsWhileConsentsChange(t *testing.T) {
 	done.Store(true)
 	wg.Wait()
 }
+
+// TestTellsOnceWhileConsentsChange: what is decided about once more is told once.
+func TestTellsOnceWhileConsentsChange(t *testing.T) {
+	ctx := within(t, time.Minute)
+	s := newScene(ctx, t)
+	who, id := physician(s.custodian), s.ids[s.custodian]
+	e := listen(t)
+	subscribed(ctx, t, who, subscription("Observation", "Observation?patient="+id, e.URL, "full-resource"))
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	made := make([]int, 3)
+	for i := range made {
+		wg.Go(func() {
+			for !done.Load() && !t.Failed() && made[i] < 200 {
+				_, err := who.Expect(ctx, http.StatusCreated, http.MethodPost, "/fhir/Observation", []byte(observation(id, "laboratory", "2345-7")))
+				if err != nil {
+					t.Error(err)
+				}
+				made[i]++
+			}
+		})
+	}
+	for range 30 {
+		if _, err := s.wallet.Grant(ctx, labsFor(s.grantee), s.custodian.ID); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	done.Store(true)
+	wg.Wait()
+	want := made[0] + made[1] + made[2]
+	until(ctx, t, "all is told", func() bool { told, _, _ := e.state(); return len(told) >= want })
+	told, _, bad := e.state()
+	times := make(map[string]int)
+	for _, focus := range told {
+		times[focus]++
+	}
+	if len(told) != want || len(times) != want || len(bad) > 0 {
+		t.Errorf("of %d records %d were told in %d events (%v)", want, len(times), len(told), bad)
+	}
+}
