@@ -12,6 +12,7 @@ import (
 	"cairn/api/portal"
 	"cairn/api/public"
 	"cairn/api/signin"
+	"cairn/api/staff"
 	"cairn/node"
 	"cairn/web"
 )
@@ -20,7 +21,7 @@ import (
 func Handler(n *node.Node, version string) http.Handler {
 	root := n.Config.URL
 	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Disclosures: n.Disclosures, Root: root, Software: version}
-	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Acting: n.Acting}
+	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Staff: n.Staff, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Acting: n.Acting}
 	software := auth.Handler(n.Door, root)
 	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()
 	everyone := (&public.Server{Node: n}).Handler()
@@ -35,6 +36,7 @@ func Handler(n *node.Node, version string) http.Handler {
 	mux.Handle("/signin/", doorstep)
 	mux.Handle("/signout", doorstep)
 	mux.Handle("GET "+web.Root, signin.Assets())
+	mux.Handle("/staff/", (&staff.Server{Door: n.Door, Staff: n.Staff}).Handler())
 	mux.Handle("/admin/", (&admin.Server{Node: n}).Handler())
 	mux.Handle("/", everyone)
 	return face.Log(n.Log, secure(mux))

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -19,6 +21,7 @@ import (
 	"cairn/ledger/machine"
 	"cairn/ledger/member"
 	"cairn/node/fault"
+	"cairn/node/gate"
 	"cairn/node/identity"
 	"cairn/node/store"
 )
@@ -53,6 +56,9 @@ type Config struct {
 	SubscriptionDeny    []string `toml:"subscription_deny,omitempty" comment:"networks with public addresses that are inside all the same"`
 	SubscriptionRetryMS int64    `toml:"subscription_retry_ms,omitempty" comment:"pause after a first failed notification, doubled each time; 1000 if left out"`
 	SubscriptionTries   int64    `toml:"subscription_tries,omitempty" comment:"failures in a row after which a subscription is in error; 12 if left out"`
+
+	Relationships    string `toml:"relationships,omitempty" comment:"who needs a treatment relationship where the patient said nothing: personal (who signs in here; if left out), or required (people for whom software vouches too)"`
+	RelationshipDays int64  `toml:"relationship_days,omitempty" comment:"days before a relationship begins and after it ends in which it counts; 30 if left out"`
 
 	Peers   []PeerConfig      `toml:"peer" comment:"the other members' nodes"`
 	Clients []identity.Client `toml:"client" comment:"software of this hospital that may sign in"`
@@ -135,6 +141,11 @@ func (c *Config) resolve(base string) {
 	}
 }
 
+// related is what the gate holds staff of the hospital to.
+func (c *Config) related() gate.Relationships {
+	return gate.Relationships{Vouched: c.Relationships == "required", Around: time.Duration(cmp.Or(c.RelationshipDays, 30)) * 24 * time.Hour}
+}
+
 // Validate reports every rule that the configuration breaks.
 func (c Config) Validate() error {
 	var errs []error
@@ -207,6 +218,8 @@ func (c Config) problems() []problem {
 	add(c.DeleteMany >= 1 && c.DeleteMany <= maxDeleteMany, "delete_many", "%d is not from 1 to %d", c.DeleteMany, maxDeleteMany)
 	add(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log_level", "%q is not debug, info, warn or error", c.LogLevel)
 	out = append(out, c.subscriptionProblems()...)
+	add(slices.Contains([]string{"", "personal", "required"}, c.Relationships), "relationships", "%q is not personal or required", c.Relationships)
+	add(c.RelationshipDays >= 0 && c.RelationshipDays <= 3650, "relationship_days", "%d is not from 0 to 3650", c.RelationshipDays)
 	for i, p := range c.Peers {
 		key := fmt.Sprintf("peer %d: ", i+1)
 		need(key+"member", p.Member, member.ValidID(p.Member), "%q is not a member id", p.Member)

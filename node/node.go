@@ -220,7 +220,7 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 func (n *Node) openDesks(ctx context.Context) (err error) {
 	home := n.Config.Member
 	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	n.gate = gate.New(home, n.store, n.chest, n.journal, n.Chain)
+	n.gate = gate.New(home, n.store, n.chest, n.journal, n.Chain, n.Config.related())
 	n.Records = record.New(n.gate, n.vault, n.journal, n.store, record.Rules{
 		ServerIDs: !n.Config.UpdateAsCreate, DeleteMany: int(n.Config.DeleteMany), Base: n.Config.URL + "/fhir",
 	})
@@ -237,7 +237,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	}
 	n.Door.SettleWith(n.Recovery)
 	n.Accounts = account.New(n.Door, n.journal, n.store, n.Recovery)
-	n.Staff = staff.New(home, n.Door, n.journal, n.store)
+	n.Staff = staff.New(home, n.Door, n.gate, n.journal, n.store)
 	pen := keys.NewPen(n.ring, n.Chain, home)
 	peers, err := peer.New(home, n.Genesis.ID(), pen, client)
 	if err != nil {

@@ -31,6 +31,8 @@ const (
 	KindInvitationIssued   = "invitation.issued"    // a person was invited to register
 	KindInvitationRevoked  = "invitation.revoked"   // an invitation was taken back
 	KindStaffChanged       = "staff.changed"        // an account of the staff was made or changed
+	KindRelationClaimed    = "relationship.claimed" // somebody of the hospital said that she treats a patient
+	KindRelationEnded      = "relationship.ended"   // such a claim was ended before its time
 	KindSignIn             = "signin"               // a person signed in
 	KindSignInRefused      = "signin.refused"       // a person did not get in
 	KindExport             = "export"               // records left in bulk

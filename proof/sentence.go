@@ -36,6 +36,8 @@ var phrases = map[string]string{
 	KindInvitationIssued:   "an invitation was issued",
 	KindInvitationRevoked:  "an invitation was taken back",
 	KindStaffChanged:       "an account of the staff was made or changed",
+	KindRelationClaimed:    "a person of the hospital said that she treats the patient",
+	KindRelationEnded:      "a claim to treat the patient was ended",
 	KindSignIn:             "a person signed in",
 	KindSignInRefused:      "a person was not let in",
 	KindExport:             "records were exported",

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"cairn/api/face"
+	people "cairn/api/staff"
 	"cairn/consent/slip"
 	"cairn/node/account"
 	"cairn/node/bundle"
@@ -21,6 +22,7 @@ import (
 	"cairn/node/patient"
 	"cairn/node/recovery"
 	"cairn/node/representative"
+	"cairn/node/staff"
 )
 
 // Server answers the portal's requests below /portal.
@@ -29,6 +31,7 @@ type Server struct {
 	Grants   *grant.Desk
 	Patients *patient.Desk
 	Accounts *account.Desk
+	Staff    *staff.Desk
 	Bundles  *bundle.Desk
 	Recovery *recovery.Desk
 	Acting   *representative.Desk
@@ -71,6 +74,7 @@ func (s *Server) Handler() http.Handler {
 		"DELETE /portal/sessions/{id}":          s.end,
 		"GET /portal/consents":                  s.consents,
 		"GET /portal/consents/{commitment}":     s.signed,
+		"GET /portal/claims":                    s.claims,
 		"POST /portal/locators":                 s.locate,
 		"GET /portal/log":                       s.log,
 		"GET /portal/exchanges":                 s.exchanges,
@@ -228,6 +232,19 @@ func (s *Server) signed(w http.ResponseWriter, r *http.Request, actor identity.A
 		"site": have.Signature.RPID, "page": have.Signature.Origin,
 		"backup_eligible": have.Signature.Assertion.BackupEligible(), "backed_up": have.Signature.Assertion.BackedUp(),
 	})
+	return nil
+}
+
+// claims answers with who said that she treats the patient, and why.
+func (s *Server) claims(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	if actor.Kind() != identity.Patient {
+		return fault.New(fault.Refused, "policy.own-records", "only the patient sees this here").WithHint("GET /staff/claims lists one's own")
+	}
+	list, err := s.Staff.Claims(r.Context(), actor, 0)
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusOK, people.List(list))
 	return nil
 }
 

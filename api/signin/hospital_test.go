@@ -24,17 +24,24 @@ import (
 	"cairn/node"
 )
 
-// hospital is one that the tests of this package share: a consortium of its own,
-// on disk, behind its front door.
-var hospital struct {
+// house is a hospital that is a consortium of its own, on disk, behind its front
+// door.
+type house struct {
 	url  string
 	node *node.Node
 	dir  string
 }
 
+// hospital is the one that the tests of this package share.
+var hospital house
+
 func TestMain(m *testing.M) {
 	flag.Parse()
-	code, err := open(m.Run)
+	code := 1
+	err := open(func(*node.Config) {}, func(h house) {
+		hospital = h
+		code = m.Run()
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "opening the hospital:", err)
 		code = 1
@@ -42,30 +49,30 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// open founds the hospital and keeps it running for the tests.
-func open(tests func() int) (code int, err error) {
+// open founds a hospital and keeps it running while it is used.
+func open(change func(*node.Config), use func(house)) error {
 	dir, err := os.MkdirTemp("", "cairn-signin-")
 	if err != nil {
-		return 1, err
+		return err
 	}
 	defer os.RemoveAll(dir)
 	founder := node.Founder{ID: "north", Name: "North Hospital", Dir: filepath.Join(dir, "north"), Listen: free(), P2P: free()}
 	if err := node.Found("test", []node.Founder{founder}); err != nil {
-		return 1, err
+		return err
 	}
 	cfg, err := node.ReadConfig(filepath.Join(founder.Dir, "cairn.toml"))
 	if err != nil {
-		return 1, err
+		return err
 	}
+	change(&cfg)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	n, err := node.Open(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return 1, err
+		return err
 	}
 	defer n.Close()
-	hospital.url, hospital.node, hospital.dir = cfg.URL, n, founder.Dir
-	err = n.Run(ctx, func(context.Context) error {
+	return n.Run(ctx, func(context.Context) error {
 		defer cancel()
 		l, err := net.Listen("tcp", cfg.Listen)
 		if err != nil {
@@ -74,10 +81,9 @@ func open(tests func() int) (code int, err error) {
 		server := &http.Server{Handler: api.Handler(n, "test")}
 		go server.Serve(l) //nolint:errcheck // ends with Close
 		defer server.Close()
-		code = tests()
+		use(house{cfg.URL, n, founder.Dir})
 		return nil
 	})
-	return code, err
 }
 
 func free() string {
@@ -92,7 +98,12 @@ func free() string {
 // software is what the hospital registered: "ehr" or "operator".
 func software(t *testing.T, id string) *client.Client {
 	t.Helper()
-	c, err := client.New(hospital.url, "north", id, filepath.Join(hospital.dir, "keys", id+".pem"), http.DefaultClient)
+	return hospital.software(t, id)
+}
+
+func (h house) software(t *testing.T, id string) *client.Client {
+	t.Helper()
+	c, err := client.New(h.url, "north", id, filepath.Join(h.dir, "keys", id+".pem"), http.DefaultClient)
 	if err != nil {
 		t.Fatal(err)
 	}

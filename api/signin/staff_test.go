@@ -26,7 +26,7 @@ func operate(t *testing.T, method, path, body string) answer {
 // employ makes an account and returns a browser with a passkey of it, signed in.
 func employ(t *testing.T, id, roles string, synced bool) *browser {
 	t.Helper()
-	if a := operate(t, http.MethodPut, "/admin/staff/"+id, `{"name":"Dr. `+id+`","roles":`+roles+`,"units":["Organization/ward-3"],"practitioner":["Practitioner/`+id+`"]}`); a.status != http.StatusOK {
+	if a := operate(t, http.MethodPut, "/admin/staff/"+id, `{"name":"Dr. `+id+`","roles":`+roles+`,"units":["Organization/ward-`+id+`"],"practitioner":["Practitioner/`+id+`"]}`); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	b := newBrowser(t, synced)

@@ -92,8 +92,11 @@ type Gate struct {
 	policy  consent.Policy
 	acting  Mandates // nil: nobody acts for a patient
 
+	related Relationships
+
 	mu   sync.RWMutex
 	held map[string]holding // by subject: accepted slips, compiled
+	ties map[string]tied    // by patient and person: why she treats her
 }
 
 // ownPurposes are what a hospital's own staff may act for where the patient
@@ -102,10 +105,11 @@ type Gate struct {
 var ownPurposes = []string{"TREAT", "ETREAT", "HPAYMT", "HOPERAT"}
 
 // New makes the gate of the member `home`.
-func New(home string, st *store.Store, keys Keys, journal *evidence.Journal, chain Chain) *Gate {
+func New(home string, st *store.Store, keys Keys, journal *evidence.Journal, chain Chain, related Relationships) *Gate {
 	return &Gate{
 		home: home, store: st, keys: keys, journal: journal, chain: chain,
 		policy: consent.Policy{Home: home, Purposes: ownPurposes}, held: make(map[string]holding),
+		related: related, ties: make(map[string]tied),
 	}
 }
 
@@ -209,6 +213,9 @@ func (g *Gate) draft(v *verdicts, group group) (*evidence.Draft, error) {
 	if !d.Allowed {
 		ev.Kind, ev.Allowed = proof.KindAccessRefused, false
 	}
+	if t, ok := v.ties[group.subject]; ok && d.Allowed {
+		ev.Detail = t.said()
+	}
 	for _, r := range group.records {
 		ev.Records = append(ev.Records, proof.Record{Type: r.Ref.Type, ID: r.Ref.ID, Version: r.Ref.Version, Commitment: r.Commitment})
 	}
@@ -233,8 +240,11 @@ func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d cons
 		text = "This is not allowed."
 	}
 	f := fault.New(fault.Refused, d.Rule, text)
-	if d.Rule == RuleScope {
+	switch d.Rule {
+	case RuleScope:
 		f = f.WithScope(missing(actor, ask))
+	case RuleRelationship:
+		f = f.WithHint("if you treat her, say so and why: POST /staff/claims")
 	}
 	return f
 }

@@ -24,11 +24,12 @@ type verdicts struct {
 	torn      bool            // not all were of one epoch
 	scoped    map[string]bool // by type and id: what scopes let through by more than facets
 	claim     string          // how the slip that another member named for the patient stands here, "" for none
+	ties      map[string]tie  // by subject: why the actor treats her
 	err       error
 }
 
 func (g *Gate) verdicts(ctx context.Context, actor identity.Actor, ask Ask) *verdicts {
-	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision), scoped: make(map[string]bool)}
+	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision), scoped: make(map[string]bool), ties: make(map[string]tie)}
 }
 
 // saw notes as of which epoch a patient's slips were looked at.
@@ -65,7 +66,7 @@ func (v *verdicts) allow(view *store.View, c Candidate) bool {
 		v.err = err
 		return false
 	}
-	return d.Allowed && d.Filter.Match(Item(c.facets)) && v.inScope(c)
+	return d.Allowed && v.role(c.subject, c.facets.Type) && d.Filter.Match(Item(c.facets)) && v.inScope(c)
 }
 
 // again judges once more what was found: by its facets, and by what allow said
@@ -76,7 +77,7 @@ func (v *verdicts) again(r Record) bool {
 		v.err = err
 		return false
 	}
-	return d.Allowed && d.Filter.Match(Item(r.Facets)) && (v.inScope(Older(r.Subject, r.Facets)) || v.scoped[r.Ref.Type+"/"+r.Ref.ID])
+	return d.Allowed && v.role(r.Subject, r.Facets.Type) && d.Filter.Match(Item(r.Facets)) && (v.inScope(Older(r.Subject, r.Facets)) || v.scoped[r.Ref.Type+"/"+r.Ref.ID])
 }
 
 // decision decides about one patient, once. view is an open one to look her
@@ -120,8 +121,43 @@ func (v *verdicts) decide(view *store.View, subject string) (consent.Decision, e
 		return consent.Decision{Outcome: consent.NotPermitted, Rule: "policy.consent-reference",
 			Explanation: "The asking hospital names a consent that this patient has not given it here."}, nil
 	}
+	policy, err := v.policy(view, subject)
+	if err != nil {
+		return consent.Decision{}, err
+	}
 	ask := consent.Ask{Actor: v.actor.For(subject), Action: v.ask.Action, Purpose: v.actor.Purpose(), Now: time.Now().UnixMilli()}
-	return consent.Decide(ask, grants, g.policy), nil
+	d := consent.Decide(ask, grants, policy)
+	if len(policy.Purposes) == 0 && d.Rule == rulePurpose {
+		d = unrelated(d)
+	}
+	return d, nil
+}
+
+// rulePurpose is consent's rule for a purpose that the policy does not allow.
+const rulePurpose = "policy.purpose"
+
+// policy returns what holds where the patient said nothing: nothing, for who needs
+// a relationship with her and has none. What is about nobody needs none.
+func (v *verdicts) policy(view *store.View, subject string) (consent.Policy, error) {
+	g := v.gate
+	if subject == "" || !g.bound(v.actor) {
+		return g.policy, nil
+	}
+	t, err := g.relationship(v.ctx, view, v.actor, subject)
+	if err != nil {
+		return consent.Policy{}, err
+	}
+	if t == nil {
+		return consent.Policy{Home: g.home}, nil
+	}
+	v.ties[subject] = *t
+	return g.policy, nil
+}
+
+// role tells whether a record is one for the actor's role. Of what is about no one
+// patient, who needs relationships sees only what is about nobody at all.
+func (v *verdicts) role(subject, typ string) bool {
+	return v.actor.Sees(typ) && (subject != "" || !v.gate.bound(v.actor) || !search.Protected(typ))
 }
 
 // standing are the decisions that no consent can change: the operator sees no
@@ -134,7 +170,10 @@ func standing(home string, actor identity.Actor, subject string) (consent.Decisi
 	case actor.Kind() == identity.Patient && actor.Patient() != subject:
 		return consent.Decision{Outcome: consent.NotPermitted, Rule: "policy.own-records",
 			Explanation: "A patient's sign-in shows her own records only."}, true
-	case actor.Organisation() == home && actor.Kind() != identity.Patient && !actor.May(identity.RightRecords):
+	case !actor.MayActFor(actor.Purpose()):
+		return consent.Decision{Outcome: consent.NotPermitted, Rule: "policy.role",
+			Explanation: "This is not what the person's role is for."}, true
+	case actor.Organisation() == home && actor.Kind() != identity.Patient && !actor.May(identity.RightRecords) && !actor.May(identity.RightRead):
 		return consent.Decision{Outcome: consent.NotPermitted, Rule: "policy.client-right",
 			Explanation: "This software was not registered with the right to read records."}, true
 	}

@@ -38,6 +38,9 @@ func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask, change 
 	if err := g.MayWrite(ctx, actor, ask); err != nil {
 		return Permit{}, err
 	}
+	if err := g.mayTouch(ctx, actor, ask); err != nil {
+		return Permit{}, err
+	}
 	inside, err := g.within(ctx, actor, ask, change)
 	if err != nil {
 		return Permit{}, err
@@ -88,4 +91,25 @@ func (g *Gate) within(ctx context.Context, actor identity.Actor, ask Ask, change
 		return false, err
 	}
 	return covered(actor, need, Found(&head))
+}
+
+// mayTouch holds people who signed in here to their role, and to patients whom
+// they treat: who could write that she treats somebody could read everything.
+func (g *Gate) mayTouch(ctx context.Context, actor identity.Actor, ask Ask) error {
+	if !actor.Personal() || actor.Kind() != identity.Staff {
+		return nil
+	}
+	if !actor.Sees(ask.Type) || !actor.MayActFor(actor.Purpose()) {
+		return g.refuse(ctx, actor, ask, consent.Decision{
+			Outcome: consent.NotPermitted, Rule: "policy.role", Explanation: "This is not what the person's role is for.",
+		}, nil)
+	}
+	if ask.Subject == "" || !g.bound(actor) {
+		return nil
+	}
+	t, err := g.relationship(ctx, nil, actor, ask.Subject)
+	if err != nil || t != nil {
+		return err
+	}
+	return g.refuse(ctx, actor, ask, unrelated(consent.Decision{Outcome: consent.NotPermitted}), nil)
 }

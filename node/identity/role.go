@@ -86,3 +86,13 @@ func (a Actor) Sees(typ string) bool {
 	r, known := RoleOf(a.role)
 	return known && (r.Types == nil || slices.Contains(r.Types, typ))
 }
+
+// MayActFor tells whether the actor's role is one for a purpose. Who signed in
+// otherwise than with an account here is not limited by it.
+func (a Actor) MayActFor(purpose string) bool {
+	if a.kind != Staff || !a.Personal() {
+		return true
+	}
+	r, known := RoleOf(a.role)
+	return known && slices.Contains(r.Purposes, purpose)
+}

@@ -156,6 +156,11 @@ func (d *Desk) write(tx *store.Tx, w *draft) error {
 	if err != nil {
 		return err
 	}
+	if w.subject != "" && gate.Ties(v.Type) {
+		if err := tx.Tied(w.subject); err != nil {
+			return err
+		}
+	}
 	if err := w.event.Append(tx); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
-// Package staff is the desk for accounts of the hospital's staff: who may sign in
-// here, in which roles, and by what records name her, her units and her teams.
-// Every change is an event in the log and ends the sessions of the account.
+// Package staff is the desk for the hospital's own people: accounts (who may sign
+// in here, in which roles, and by what records name her, her units and her teams)
+// and claims (who says that she treats a patient). Every change is an event in the
+// log; one of an account ends its sessions.
 //
 // Trust: who may change accounts can make himself one, and then reads what its
 // role reads. He cannot do so unseen: the log says who made it, and it is not his
@@ -24,13 +25,14 @@ import (
 type Desk struct {
 	home    string
 	door    *identity.Door
+	gate    *gate.Gate
 	journal *evidence.Journal
 	store   *store.Store
 }
 
 // New makes the desk of the member home.
-func New(home string, door *identity.Door, j *evidence.Journal, st *store.Store) *Desk {
-	return &Desk{home: home, door: door, journal: j, store: st}
+func New(home string, door *identity.Door, g *gate.Gate, j *evidence.Journal, st *store.Store) *Desk {
+	return &Desk{home: home, door: door, gate: g, journal: j, store: st}
 }
 
 // signedInWithin is how long ago a person who changes accounts may have signed in.
