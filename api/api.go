@@ -19,6 +19,14 @@ import (
 
 // Handler returns all faces of a node. version is that of the program.
 func Handler(n *node.Node, version string) http.Handler {
+	return face.Log(n.Log, secure(faces(n, version)))
+}
+
+// Routes returns everything that Handler serves, as patterns of http.ServeMux:
+// "DELETE /portal/sessions/{id}".
+func Routes(n *node.Node) []string { return faces(n, "").Routes() }
+
+func faces(n *node.Node, version string) *face.Mux {
 	root := n.Config.URL
 	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Disclosures: n.Disclosures, Root: root, Software: version}
 	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Staff: n.Staff, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Acting: n.Acting}
@@ -26,7 +34,7 @@ func Handler(n *node.Node, version string) http.Handler {
 	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()
 	everyone := (&public.Server{Node: n}).Handler()
 
-	mux := http.NewServeMux()
+	mux := face.NewMux()
 	mux.Handle("/fhir", records.Handler())
 	mux.Handle("/fhir/", records.Handler())
 	mux.Handle("GET /fhir/.well-known/smart-configuration", software)
@@ -39,7 +47,7 @@ func Handler(n *node.Node, version string) http.Handler {
 	mux.Handle("/staff/", (&staff.Server{Door: n.Door, Staff: n.Staff}).Handler())
 	mux.Handle("/admin/", (&admin.Server{Node: n}).Handler())
 	mux.Handle("/", everyone)
-	return face.Log(n.Log, secure(mux))
+	return mux
 }
 
 // secure sets the headers that every answer carries.

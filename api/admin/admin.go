@@ -20,7 +20,7 @@ type Server struct{ Node *node.Node }
 
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
+	mux := face.NewMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, identity.Actor) error{
 		"GET /admin/status":        s.status,
 		"GET /admin/subscriptions": s.subscriptions,

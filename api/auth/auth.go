@@ -18,7 +18,7 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // Handler serves POST /auth/token and the SMART configuration document.
 func Handler(door *identity.Door, root string) http.Handler {
-	mux := http.NewServeMux()
+	mux := face.NewMux()
 	mux.HandleFunc("POST /auth/token", func(w http.ResponseWriter, r *http.Request) { token(w, r, door) })
 	mux.HandleFunc("GET /fhir/.well-known/smart-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		face.Write(w, http.StatusOK, map[string]any{

@@ -98,5 +98,5 @@ func SameOrigin(next http.Handler) http.Handler {
 	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		Problem(w, r, fault.New(fault.Refused, "cross-origin", "this was sent from another site's page"))
 	}))
-	return p.Handler(next)
+	return Routed(p.Handler(next), Routes(next))
 }

@@ -60,7 +60,7 @@ func (s *Server) base() string { return s.Root + "/fhir" }
 func (s *Server) Handler() http.Handler {
 	s.interactions, s.operations = interactions, operations
 	s.statement = sync.OnceValue(s.state)
-	return http.HandlerFunc(s.handle)
+	return face.Routed(http.HandlerFunc(s.handle), s.routes())
 }
 
 // handle serves one HTTP request: it finds the interaction, signs the actor in,

@@ -70,6 +70,32 @@ var interactions = []interaction{
 	{"POST", "_search", "", "search-system", onSystem, false, (*Server).searchSystemByPost},
 }
 
+// routes are all interactions, and all operations at each of their places, as
+// patterns of http.ServeMux. What is for some types stands there for each.
+func (s *Server) routes() (out []string) {
+	for _, i := range s.interactions {
+		out = append(out, strings.TrimSuffix(i.method+" /fhir/"+i.shape, "/"))
+	}
+	for _, o := range s.operations {
+		for _, at := range places {
+			if o.on&at.level == 0 {
+				continue
+			}
+			types := o.types
+			if len(types) == 0 || at.level == onSystem {
+				types = []string{"{type}"}
+			}
+			for _, typ := range types {
+				shape := strings.Trim(strings.Replace(at.shape, "{type}", typ, 1)+"/$"+o.name, "/")
+				for _, method := range o.methods() {
+					out = append(out, method+" /fhir/"+shape)
+				}
+			}
+		}
+	}
+	return out
+}
+
 // target is what a request was found to ask for.
 type target struct {
 	shape  string // with the operation's name

@@ -46,7 +46,7 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	s.guesses.PerSecond, s.guesses.Burst = guessesPerSecond, guessesBurst
 	s.secrets.PerSecond, s.secrets.Burst = secretsPerSecond, secretsBurst
-	mux := http.NewServeMux()
+	mux := face.NewMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST /portal/passkeys/options": s.registerOptions,
 		"POST /portal/passkeys":         s.register,

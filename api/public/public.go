@@ -30,7 +30,7 @@ const (
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
 	s.limit.PerSecond, s.limit.Burst = marksPerSecond, marksBurst
-	mux := http.NewServeMux()
+	mux := face.NewMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST /marks":              s.marks,
 		"POST /calendar/cosign":    s.cosign,

@@ -38,7 +38,7 @@ const (
 func (s *Server) Handler() http.Handler {
 	s.pages = web.Pages()
 	s.tries.PerSecond, s.tries.Burst = triesPerSecond, triesBurst
-	mux := http.NewServeMux()
+	mux := face.NewMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST /signin/options": s.options,
 		"POST /signin":         s.signIn,
