@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cairn/fhir/topic"
+	"cairn/node/fault"
 	"cairn/node/store"
 )
 
@@ -75,12 +76,29 @@ func (l *line) run(ctx context.Context) {
 			l.rest(context.WithoutCancel(ctx))
 			return
 		}
-		pause := l.step(ctx)
-		for pause == 0 && ctx.Err() == nil {
-			pause = l.step(ctx)
+		pause, err := l.steps(ctx)
+		if err != nil { // what it holds is in doubt: another line reads it anew
+			l.desk.log.LogAttrs(ctx, slog.LevelError, "a subscription broke off", slog.String("subscription", l.s.ID), slog.Any("cause", err))
+			select {
+			case <-time.After(stall):
+			case <-ctx.Done():
+			}
+			return
 		}
 		timer.Reset(pause)
 	}
+}
+
+// steps does what is due and returns how long nothing will be. A panic in it, at
+// what one subscription asks for, does not end the process.
+func (l *line) steps(ctx context.Context) (pause time.Duration, err error) {
+	err = fault.Guard(func() error {
+		for pause = l.step(ctx); pause == 0 && ctx.Err() == nil; {
+			pause = l.step(ctx)
+		}
+		return nil
+	})
+	return pause, err
 }
 
 // ended tells whether the line has ended.

@@ -1,6 +1,8 @@
 package subscription
 
 import (
+	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +56,20 @@ func TestBundles(t *testing.T) {
 				t.Errorf("%s %s has %d entries", kind, content, got)
 			}
 		}
+	}
+}
+
+// TestLineThatPanics: what breaks at one subscription ends its line, which is then
+// begun anew, and not the hospital.
+func TestLineThatPanics(t *testing.T) {
+	var log strings.Builder
+	desk := &Desk{log: slog.New(slog.NewTextHandler(&log, nil))} // it has no store to read from
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &line{desk: desk, stop: cancel, done: make(chan struct{}), wake: make(chan struct{}, 1), s: store.Subscription{ID: "s-1"}}
+	time.AfterFunc(20*time.Millisecond, cancel)
+	l.run(ctx)
+	if !l.ended() || !strings.Contains(log.String(), "broke off") {
+		t.Errorf("ended: %t, log: %s", l.ended(), log.String())
 	}
 }
 
