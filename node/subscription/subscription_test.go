@@ -186,6 +186,7 @@ func TestRefused(t *testing.T) {
 		"mapped loopback":          {wish{url: "https://[::ffff:10.1.1.1]/"}.body(), "Subscription.channel.endpoint"},
 		"http outside":             {wish{url: "http://example.org/"}.body(), "Subscription.channel.endpoint"},
 		"another payload":          {strings.Replace(good, "application/fhir+json", "text/plain", 1), "Subscription.channel.payload"},
+		"XML":                      {strings.Replace(good, "application/fhir+json", "application/fhir+xml", 1), "Subscription.channel.payload"},
 		"another version":          {strings.Replace(good, "application/fhir+json", "application/fhir+json; fhirVersion=5.0", 1), "Subscription.channel.payload"},
 		"no content":               {strings.Replace(good, "id-only", "everything", 1), "Subscription.channel.payload.extension"},
 		"Host":                     {wish{url: r.server.URL, channel: `,"header":["Host: x"]`}.body(), "Subscription.channel.header[0]"},
