@@ -303,3 +303,46 @@ func BenchmarkContains(b *testing.B) {
 		}
 	}
 }
+
+// TestWhole: nobody changes what is built in as a whole; what is built in in part, or rests on what is not, others may add
+// to.
+func TestWhole(t *testing.T) {
+	for url, want := range map[string]bool{
+		"http://hl7.org/fhir/administrative-gender": true, v3 + "ActCode": true, "http://hl7.org/fhir/administrative-gender|4.0.1": true,
+		"http://hl7.org/fhir/administrative-gender|2": false, "http://loinc.org": false, "urn:nothing": false,
+	} {
+		s, err := Whole().System(Canonical(url))
+		if err != nil || (s != nil) != want {
+			t.Errorf("system %s: %v, %v", url, s != nil, err)
+		}
+	}
+	const sets = "http://hl7.org/fhir/ValueSet/"
+	for url, want := range map[string]bool{
+		sets + "administrative-gender": true, sets + "administrative-gender|4.0.1": true, sets + "administrative-gender|other": false,
+		sets + "condition-code": false, sets + "observation-codes": false, "urn:nothing": false,
+		"http://terminology.hl7.org/ValueSet/v3-ActCode": true,
+	} {
+		s, err := Whole().Set(Canonical(url))
+		if err != nil || (s != nil) != want {
+			t.Errorf("set %s: %v, %v", url, s != nil, err)
+		}
+	}
+	_, all := Known()
+	whole := 0
+	for _, url := range all {
+		s, err := Whole().Set(url, "")
+		if err != nil {
+			t.Fatalf("%s: %v", url, err)
+		}
+		if s == nil {
+			continue
+		}
+		whole++
+		if _, err := Expand(Builtin(), s, Ask{Count: -1}); err != nil && !strings.Contains(err.Error(), "20,000") {
+			t.Errorf("%s is whole and cannot be expanded: %v", url, err)
+		}
+	}
+	if whole < len(all)/2 || whole == len(all) {
+		t.Errorf("%d of %d value sets are whole", whole, len(all))
+	}
+}

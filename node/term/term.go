@@ -1,7 +1,9 @@
 // Package term is the desk for questions about codes: what a code means, what a
 // value set holds. It answers from the CodeSystem and ValueSet resources that
-// this hospital stores, and from those that are built in (cairn/fhir/term);
-// what is stored stands before what is built in.
+// this hospital stores, and from those that are built in (cairn/fhir/term). What
+// is built in as a whole nobody here can change: a stored resource with its URL
+// counts only for who asks for another version of it by name. Of what is built in
+// in part, or takes codes from elsewhere, what is stored stands before it.
 //
 // A stored resource is used through the gate like any other: the entry of the
 // use is in the log before its bytes are decrypted. What was read out of it is
@@ -62,7 +64,7 @@ func (d *Desk) For(ctx context.Context, actor identity.Actor) Source {
 		return Source{Shelf: term.Shelf{term.Builtin()}}
 	}
 	s := &stored{desk: d, ctx: ctx, actor: actor, found: make(map[string]any)}
-	return Source{Shelf: term.Shelf{s, term.Builtin()}, stored: s}
+	return Source{Shelf: term.Shelf{term.Whole(), s, term.Builtin()}, stored: s}
 }
 
 // SetByID returns a stored ValueSet by its id.
