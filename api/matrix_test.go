@@ -408,7 +408,7 @@ func (v *victim) paths(t *testing.T, path string) []string {
 	t.Helper()
 	ids := map[string]string{
 		"/portal/invitations/{id}": v.invitation, "/portal/patients/{id}/": v.patient, "/portal/passkeys/{id}": v.passkey, "/portal/sessions/{id}": v.session,
-		"/portal/mandates/{id}": v.mandate, "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/fhir/Patient/{id}": v.patient,
+		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/fhir/Patient/{id}": v.patient,
 		"/admin/feed/{id}": "1", "/fhir/Subscription/{id}": v.subscription, "/fhir/$export-": "none", "/fhir/Group/{id}": "none", "/fhir/ValueSet/{id}": "none", "/fhir/CodeSystem/{id}": "none",
 	}
 	out := []string{path}
@@ -553,6 +553,9 @@ func (v *victim) attack(t *testing.T, h house, who caller, route, method, path s
 	answer, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if h := res.Header; h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
+		t.Errorf("%s: %v", route, h)
 	}
 	said := fmt.Sprintf("%s: %s: %d %.300s", who.name, route, res.StatusCode, answer)
 	_, isOpen := open[route]

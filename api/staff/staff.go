@@ -24,7 +24,7 @@ type Server struct {
 
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
+	mux := face.NewMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, identity.Actor) error{
 		"GET /staff/reasons":        s.reasons,
 		"POST /staff/claims":        s.claim,
