@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 		t.Fatalf("%d figures", len(report.Figures))
 	}
 	f := report.Figures[0]
-	if f.Value <= 0 || f.Latency == nil || f.Latency.P50 <= 0 || f.Latency.P99 < f.Latency.P50 || f.Share.Hospital <= 0 || f.Limit < f.Value {
+	if f.Value <= 0 || f.Latency == nil || f.Latency.P50 <= 0 || f.Latency.P99 < f.Latency.P50 || f.Share.Hospital <= 0 || f.Limit < f.Value || f.Memory.Peak < 10<<20 {
 		t.Errorf("the figure is %+v, latency %+v, processor %+v", f, f.Latency, f.Share)
 	}
 	m, l := report.Machine, report.Limits

@@ -64,6 +64,9 @@ func (r *runner) drive(ctx context.Context, f flow) (err error) {
 		return q.does, err
 	}
 	before, err := r.site.status(ctx, h)
+	if err == nil {
+		err = forgetPeak(h.PID())
+	}
 	if err != nil {
 		return err
 	}
@@ -91,12 +94,19 @@ func (r *runner) drive(ctx context.Context, f flow) (err error) {
 	if err != nil {
 		return err
 	}
+	resident, err := lookAtMemory(h.PID())
+	if err != nil {
+		return err
+	}
 	figure := more(f.scenario, f.name, t.rate(), f.unit, f.target)
 	if f.limit != nil {
 		figure = figure.of(f.limit(r.report.Limits, r.Clients))
 	}
 	figure.Median, figure.Share, figure.Latency = median(t.perSecond), share, &Latency{half, quantiles(times)}
-	figure.Cost = share.Hospital / t.rate() * 1e6
+	figure.Cost, figure.Memory = share.Hospital/t.rate()*1e6, resident
+	if r.Store != "" {
+		figure.Strange = share.Strangers / t.rate() * 1e6
+	}
 	if f.note != nil {
 		figure.Note = f.note(t)
 	}

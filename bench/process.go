@@ -48,6 +48,23 @@ func memory(pid int) (now, peak int64, err error) {
 	return now, peak, errors.Join(err1, err2)
 }
 
+func lookAtMemory(pid int) (*Memory, error) {
+	now, peak, err := memory(pid)
+	if err != nil {
+		return nil, fmt.Errorf("reading the memory of a process: %w", err)
+	}
+	return &Memory{Peak: peak, End: now}, nil
+}
+
+// forgetPeak makes the peak of a process's resident set what it is now, as 5 in
+// /proc/PID/clear_refs does (proc(5)).
+func forgetPeak(pid int) error {
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+		return fmt.Errorf("beginning to measure the memory of a process: %w", err)
+	}
+	return nil
+}
+
 func parseStatus(data []byte, key string) (int64, error) {
 	for row := range strings.Lines(string(data)) {
 		if rest, ok := strings.CutPrefix(row, key); ok {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"os"
+	"runtime/debug"
 	"testing"
 	"time"
 )
@@ -32,6 +33,27 @@ func TestMemoryOfThisProcess(t *testing.T) {
 	now, peak, err := memory(os.Getpid())
 	if err != nil || now < 1<<20 || peak < now/2 {
 		t.Errorf("resident %d, peak %d, %v", now, peak, err)
+	}
+}
+
+func TestPeakOfMemoryIsForgotten(t *testing.T) {
+	pid := os.Getpid()
+	block := make([]byte, 64<<20)
+	for i := 0; i < len(block); i += 4096 {
+		block[i] = 1
+	}
+	_, high, err := memory(pid)
+	if err != nil || block[4096] != 1 {
+		t.Fatal(err)
+	}
+	block = nil
+	debug.FreeOSMemory()
+	if err := forgetPeak(pid); err != nil {
+		t.Fatal(err)
+	}
+	m, err := lookAtMemory(pid)
+	if err != nil || m.Peak > high-32<<20 || m.Peak < m.End {
+		t.Errorf("%+v after a peak of %d, %v", m, high, err)
 	}
 }
 

@@ -25,6 +25,8 @@ type Figure struct {
 	Times   *Quantiles `json:"times,omitempty"` // where the value is one of these
 	Share   *Share     `json:"processor,omitempty"`
 	Cost    float64    `json:"processor_us_each,omitempty"` // of the hospital, for each thing done: it varies less than the rate when others use the machine
+	Strange float64    `json:"others_us_each,omitempty"`    // of all programs but the hospitals and the generator, with a database server: for each thing done
+	Memory  *Memory    `json:"memory,omitempty"`            // of the hospital that takes the load
 	Note    string     `json:"note,omitempty"`
 
 	Purposes []Purpose `json:"purposes,omitempty"` // of the hospital's processor time, where a profile was made
@@ -35,6 +37,12 @@ type Figure struct {
 type Latency struct {
 	Rate float64 `json:"per_second"`
 	Quantiles
+}
+
+// Memory is what of a process was resident, in bytes.
+type Memory struct {
+	Peak int64 `json:"peak"` // the most while the scenario ran
+	End  int64 `json:"end"`  // when it had run
 }
 
 // more and less make a figure and judge it by its target.

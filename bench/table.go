@@ -96,6 +96,12 @@ func (f Figure) detail(w io.Writer) {
 	if f.Cost > 0 {
 		parts = append(parts, fmt.Sprintf("processor time of the hospital: %s us for each", number(f.Cost)))
 	}
+	if f.Strange > 0 {
+		parts = append(parts, fmt.Sprintf("processor time of strangers, the database server among them: %s us for each", number(f.Strange)))
+	}
+	if m := f.Memory; m != nil {
+		parts = append(parts, fmt.Sprintf("resident memory of the hospital: %d MB at most, %d MB at the end", m.Peak>>20, m.End>>20))
+	}
 	if len(f.Purposes) > 0 {
 		parts = append(parts, purposeWords(f.Purposes))
 	}
