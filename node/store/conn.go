@@ -19,6 +19,21 @@ type session interface {
 	// must is queue for a statement that has to change exactly one row. If it
 	// does not, the transaction has failed with the error that is given.
 	must(otherwise error, sql string, args ...any) error
+	// insert adds a row to a table, soon: before any other statement but peek
+	// and aside, or before commit. Errors are those of queue, and at once, with
+	// nothing written, the sheet's otherwise, or one for a text that cannot be
+	// stored.
+	insert(into *sheet, args ...any) error
+	// lenient says that rows which are inserted until the transaction ends may be
+	// there already, where the sheet leaves such rows out: that costs more.
+	lenient()
+	// pour has the rows that were inserted precede whatever comes after it.
+	pour() error
+	// peek is each, and aside is queue, for a statement that has nothing to do
+	// with the rows that were inserted, but for those of sheetRecord, which peek
+	// sees.
+	peek(sql string, f func(row) error, args ...any) error
+	aside(sql string, args ...any) error
 	// each calls f with every row of the answer to a constant statement until f
 	// fails or returns errStop.
 	each(sql string, f func(row) error, args ...any) error
@@ -57,17 +72,28 @@ type conn struct {
 	spare bool // to be closed after use
 }
 
+// first is one for a statement that peek may run.
+func (c *conn) first(sql string, f func(row) error, args ...any) (found bool, err error) {
+	err = c.peek(sql, once(&found, f), args...)
+	return found, err
+}
+
 // one calls f with the first row and reports whether there was one.
 func (c *conn) one(sql string, f func(row) error, args ...any) (bool, error) {
 	found := false
-	err := c.each(sql, func(r row) error {
-		found = true
+	err := c.each(sql, once(&found, f), args...)
+	return found, err
+}
+
+// once calls f with the first row and notes that there was one.
+func once(found *bool, f func(row) error) func(row) error {
+	return func(r row) error {
+		*found = true
 		if err := f(r); err != nil {
 			return err
 		}
 		return errStop
-	}, args...)
-	return found, err
+	}
 }
 
 // number returns the single integer that a statement answers with, 0 if none.

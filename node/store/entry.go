@@ -27,8 +27,7 @@ const entryColumns = "SELECT idx, id, kind, time, subject, leaf, body FROM entry
 // for nothing until Update has returned nil.
 func (tx *Tx) Append(e *Entry) error {
 	e.Index = tx.w.next
-	err := tx.put("INSERT INTO entry (idx, id, kind, time, subject, leaf, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		int64(e.Index), e.ID[:], e.Kind, e.Time, e.Subject, e.Leaf[:], e.Body)
+	err := tx.insert(sheetEntry, int64(e.Index), e.ID[:], e.Kind, e.Time, e.Subject, e.Leaf[:], e.Body)
 	if err == nil {
 		tx.w.next++
 	}

@@ -32,7 +32,10 @@ type elephant struct {
 	open  bool     // a transaction is open at the backend, or will be
 	depth int      // answers that are being gone through
 
-	unsure bool // a statement was added by must since the transaction began
+	unsure bool // a row was added since the transaction began that may be there already
+
+	rows kept
+	lax  bool // rows that are there already are looked for in this transaction
 
 	// A savepoint is only set when what follows it has to be sent before it is
 	// known to stay.
@@ -108,7 +111,7 @@ func (c *elephant) start() error {
 
 // exec runs a statement and returns how many rows it changed.
 func (c *elephant) exec(sql string, args ...any) (n int64, err error) {
-	if err := c.start(); err != nil {
+	if err := c.pour(); err != nil {
 		return 0, err
 	}
 	if err := c.add(sql, "", 0, request{changed: &n}, args); err != nil {
@@ -125,11 +128,11 @@ func (c *elephant) queue(sql string, args ...any) error { return c.later(request
 // must adds a statement that is looked at before the transaction is committed.
 func (c *elephant) must(otherwise error, sql string, args ...any) error {
 	c.unsure = true
-	return c.later(request{otherwise: otherwise}, sql, args)
+	return c.later(request{otherwise: otherwise, want: 1}, sql, args)
 }
 
 func (c *elephant) later(r request, sql string, args []any) error {
-	if err := c.start(); err != nil {
+	if err := c.pour(); err != nil {
 		return err
 	}
 	if err := c.add(sql, "", 0, r, args); err != nil {
@@ -139,6 +142,81 @@ func (c *elephant) later(r request, sql string, args []any) error {
 		return nil
 	}
 	return c.flush()
+}
+
+func (c *elephant) aside(sql string, args ...any) error { return c.queue(sql, args...) }
+
+func (c *elephant) peek(sql string, f func(row) error, args ...any) error {
+	return c.each(sql, f, args...)
+}
+
+// insert keeps a row for pour.
+func (c *elephant) insert(into *sheet, args ...any) error {
+	if c.dead != nil {
+		return c.dead
+	}
+	for _, a := range args {
+		if err := storable(a); err != nil {
+			return err
+		}
+	}
+	c.rows.add(into, args)
+	if c.rows.size < mostKept {
+		return nil
+	}
+	return c.pour()
+}
+
+func (c *elephant) lenient() { c.lax = true }
+
+// pour adds the statements for the rows that were kept to what is sent next:
+// one for each table.
+func (c *elephant) pour() error {
+	if err := c.earlier(); err != nil || c.rows.empty() {
+		return err
+	}
+	err := c.encode(true)
+	c.rows.clear()
+	if c.wrote = true; err != nil || len(c.out) < mostOut {
+		return err
+	}
+	return c.flush()
+}
+
+// earlier adds the statements for rows that were kept before save. Nothing else
+// was added since.
+func (c *elephant) earlier() error {
+	if err := c.start(); err != nil || !c.saving || c.rows.marks == [len(sheets)]int{} {
+		return err
+	}
+	err := c.encode(false)
+	c.rows.drop()
+	c.mark, c.unsentAt = len(c.out), c.unsent
+	return err
+}
+
+func (c *elephant) encode(all bool) error {
+	for _, s := range sheets {
+		rows := c.rows.take(s, all)
+		if len(rows) == 0 {
+			continue
+		}
+		sql, r := s.strict, request{}
+		if s.otherwise != nil {
+			c.unsure, r = true, request{otherwise: s.otherwise, want: int64(len(rows))}
+		}
+		if c.wary || c.lax {
+			sql = s.lenient
+		}
+		args := make([]any, len(s.columns))
+		for i := range args {
+			args[i] = cells{rows, i}
+		}
+		if err := c.add(sql, "", 0, r, args); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *elephant) failed() bool { return c.dead != nil || c.status == 'E' || c.missed }
@@ -169,7 +247,7 @@ func (c *elephant) forget() error {
 // fetch calls f with every row of an answer. f may run other statements: the
 // rows come in portions from a portal of their own.
 func (c *elephant) fetch(sql string, first uint32, f func(row) error, args []any) error {
-	if err := c.start(); err != nil {
+	if err := c.pour(); err != nil {
 		return err
 	}
 	portal, rows := "", answer{}
@@ -238,7 +316,7 @@ func (c *elephant) do(sql string) error {
 
 // script runs statements one after the other, in the words of PostgreSQL.
 func (c *elephant) script(sql string) error {
-	if err := c.start(); err != nil {
+	if err := c.pour(); err != nil {
 		return err
 	}
 	for _, statement := range strings.Split(postgresSchema(sql), ";") {
@@ -267,7 +345,7 @@ func (c *elephant) hold() error {
 var lockWriters = fmt.Sprintf("SELECT 1 FROM pg_advisory_xact_lock(%d, hashtext(current_schema()))", lockWrite)
 
 func (c *elephant) commit() error {
-	if err := c.start(); err != nil {
+	if err := c.pour(); err != nil {
 		return err
 	}
 	if c.unsure {
@@ -279,14 +357,15 @@ func (c *elephant) commit() error {
 		return err
 	}
 	err := c.flush()
-	c.open, c.unsure = false, false
+	c.open, c.unsure, c.lax = false, false, false
 	return err
 }
 
 // rollback does not wait for the answer: it is read before the next question.
 func (c *elephant) rollback() error {
 	unbegun := len(c.begin) > 0
-	c.begin, c.open, c.saving, c.unsure, c.missed = nil, false, false, false, false
+	c.begin, c.open, c.saving, c.unsure, c.missed, c.lax = nil, false, false, false, false, false
+	c.rows.clear()
 	c.cut(0, 0)
 	if unbegun || c.dead != nil {
 		return c.dead
@@ -300,10 +379,12 @@ func (c *elephant) rollback() error {
 func (c *elephant) save() error {
 	c.saving, c.set, c.wrote = true, false, false
 	c.mark, c.unsentAt = len(c.out), c.unsent
+	c.rows.mark()
 	return nil
 }
 
 func (c *elephant) undo() error {
+	c.rows.back()
 	c.cut(c.mark, c.unsentAt)
 	if !c.set {
 		return nil

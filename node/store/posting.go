@@ -94,17 +94,17 @@ func reach(lo int64, class int) int64 {
 // to have.
 func (tx *Tx) post(rid int64, before, after traces) error {
 	for _, k := range minus(before.keys, after.keys, cmp.Compare[int64]) {
-		if err := tx.put("DELETE FROM posting WHERE key = ? AND rid = ?", k, rid); err != nil {
+		if err := tx.aside("DELETE FROM posting WHERE key = ? AND rid = ?", k, rid); err != nil {
 			return err
 		}
 	}
 	for _, w := range minus(before.words, after.words, compareWords) {
-		if err := tx.put("DELETE FROM word WHERE key = ? AND value = ? AND rid = ?", w.Key, []byte(w.Value), rid); err != nil {
+		if err := tx.aside("DELETE FROM word WHERE key = ? AND value = ? AND rid = ?", w.Key, []byte(w.Value), rid); err != nil {
 			return err
 		}
 	}
 	for _, s := range minus(before.spans, after.spans, compareSpans) {
-		if err := tx.put("DELETE FROM span WHERE key = ? AND width = ? AND lo = ? AND hi = ? AND rid = ?",
+		if err := tx.aside("DELETE FROM span WHERE key = ? AND width = ? AND lo = ? AND hi = ? AND rid = ?",
 			s.Key, int64(widthOf(s)), s.Lo, s.Hi, rid); err != nil {
 			return err
 		}
@@ -115,19 +115,17 @@ func (tx *Tx) post(rid int64, before, after traces) error {
 
 func (tx *Tx) postNew(rid int64, keys []int64, words []search.Word, spans []search.Span) error {
 	for _, k := range keys {
-		if err := tx.put("INSERT INTO posting (key, rid) VALUES (?, ?) ON CONFLICT DO NOTHING", k, rid); err != nil {
+		if err := tx.insert(sheetPosting, k, rid); err != nil {
 			return err
 		}
 	}
 	for _, w := range words {
-		if err := tx.put("INSERT INTO word (key, value, rid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-			w.Key, []byte(w.Value), rid); err != nil {
+		if err := tx.insert(sheetWord, w.Key, []byte(w.Value), rid); err != nil {
 			return err
 		}
 	}
 	for _, s := range spans {
-		if err := tx.put("INSERT INTO span (key, width, lo, hi, rid) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			s.Key, int64(widthOf(s)), s.Lo, s.Hi, rid); err != nil {
+		if err := tx.insert(sheetSpan, s.Key, int64(widthOf(s)), s.Lo, s.Hi, rid); err != nil {
 			return err
 		}
 	}

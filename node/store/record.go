@@ -102,9 +102,7 @@ func (tx *Tx) PutRecord(r Record, previous uint64) error {
 	if err != nil {
 		return err
 	}
-	err = tx.put("INSERT INTO version (seq, rid, type, version, subject, updated, deleted, entry, facets, body) "+
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		int64(seq), rid, r.Type, int64(r.Version), r.Subject, r.Updated, flag(r.Deleted), int64(r.Entry), r.Ready.facets, r.Body)
+	err = tx.insert(sheetVersion, int64(seq), rid, r.Type, int64(r.Version), r.Subject, r.Updated, flag(r.Deleted), int64(r.Entry), r.Ready.facets, r.Body)
 	if err == nil {
 		tx.w.seq = seq
 	}
@@ -115,9 +113,7 @@ func (tx *Tx) PutRecord(r Record, previous uint64) error {
 func (tx *Tx) add(r *Record, _, seq uint64) (rid int64, err error) {
 	lo, _ := bucket(r.Subject)
 	rid = lo | int64(seq)
-	err = tx.must(errExists, "INSERT INTO record (rid, type, id, version, seq, subject, deleted, updated, facets, found) "+
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (type, id) DO NOTHING",
-		rid, r.Type, r.ID, int64(r.Version), int64(seq), r.Subject, flag(r.Deleted), r.Updated, r.Ready.facets, r.Ready.found)
+	err = tx.insert(sheetRecord, rid, r.Type, r.ID, int64(r.Version), int64(seq), r.Subject, flag(r.Deleted), r.Updated, r.Ready.facets, r.Ready.found)
 	if err == nil {
 		err = tx.post(rid, traces{}, r.Ready.traces)
 	}
@@ -130,7 +126,7 @@ var errExists = fault.New(fault.Conflict, "store.exists", "This record exists al
 // of what the one before could be found by.
 func (tx *Tx) replace(r *Record, previous, seq uint64) (rid int64, err error) {
 	var head Hit
-	_, err = tx.c.one(hitColumns+"FROM record r WHERE r.type = ? AND r.id = ?",
+	_, err = tx.c.first(hitColumns+"FROM record r WHERE r.type = ? AND r.id = ?",
 		func(row row) (err error) { head, err = scanHit(row); return err }, r.Type, r.ID)
 	if err != nil {
 		return 0, err
@@ -154,7 +150,10 @@ func (tx *Tx) replace(r *Record, previous, seq uint64) (rid int64, err error) {
 		}
 		before = tracesOf(r.Type, x)
 	}
-	err = tx.put("UPDATE record SET version = ?, seq = ?, deleted = ?, updated = ?, facets = ?, found = ? WHERE rid = ?",
+	if err := tx.behind(head.seq); err != nil {
+		return 0, err
+	}
+	err = tx.aside("UPDATE record SET version = ?, seq = ?, deleted = ?, updated = ?, facets = ?, found = ? WHERE rid = ?",
 		int64(r.Version), int64(seq), flag(r.Deleted), r.Updated, current, r.Ready.found, head.rid)
 	if err == nil {
 		err = tx.post(head.rid, before, r.Ready.traces)
@@ -224,7 +223,7 @@ type Head struct {
 // Head returns the head of a record, deleted or not.
 func (v *View) Head(typ, id string) (Head, error) {
 	var h Head
-	found, err := v.c.one("SELECT version, subject, deleted FROM record WHERE type = ? AND id = ?", func(r row) error {
+	found, err := v.c.first("SELECT version, subject, deleted FROM record WHERE type = ? AND id = ?", func(r row) error {
 		h = Head{r.uint(0), r.text(1), r.int(2) != 0}
 		return nil
 	}, typ, id)
@@ -234,10 +233,26 @@ func (v *View) Head(typ, id string) (Head, error) {
 	return h, err
 }
 
+// Heads returns the heads of those records of a type that are there, by id.
+func (v *View) Heads(typ string, ids []string) (map[string]Head, error) {
+	out := make(map[string]Head, len(ids))
+	for part := range slices.Chunk(ids, ridsAtOnce) {
+		these, args := choices(part, ridsAtOnce)
+		err := v.c.ask("SELECT id, version, subject, deleted FROM record WHERE type = ? AND id IN "+these, func(r row) error {
+			out[r.text(0)] = Head{r.uint(1), r.text(2), r.int(3) != 0}
+			return nil
+		}, append([]any{typ}, args...)...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Current returns the current state of a record, deleted or not.
 func (v *View) Current(typ, id string) (Hit, error) {
 	var h Hit
-	found, err := v.c.one(hitColumns+"FROM record r WHERE r.type = ? AND r.id = ?",
+	found, err := v.c.first(hitColumns+"FROM record r WHERE r.type = ? AND r.id = ?",
 		func(r row) (err error) { h, err = scanHit(r); return err }, typ, id)
 	if err == nil && !found {
 		err = noRecord()

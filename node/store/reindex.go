@@ -147,9 +147,13 @@ func (tx *Tx) Refind(h *Hit, r *Ready, all bool) error {
 			return err
 		}
 	}
+	if err := tx.behind(now.seq); err != nil {
+		return err
+	}
 	if err := tx.post(now.rid, before, r.traces); err != nil || !all {
 		return err
 	}
+	tx.c.lenient()
 	return tx.postNew(now.rid, r.traces.keys, r.traces.words, r.traces.spans)
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -31,6 +32,10 @@ type lite struct {
 	raw    driver.Conn
 	stmts  map[string]*stmt // those of this package's constants
 	shapes map[string]*stmt // those that searches put together; bounded
+
+	rows   kept
+	args   []any // of pour
+	spoilt error // why rows could not be added: the transaction is to be given up
 }
 
 const maxShapes = 64
@@ -121,9 +126,59 @@ func (s *stmt) bind(args []any) {
 	}
 }
 
+// insert keeps a row for pour, but for one of a sheet that takes single rows.
+func (c *lite) insert(into *sheet, args ...any) error {
+	if c.spoilt != nil {
+		return c.spoilt
+	}
+	if into.single {
+		res, err := c.run(into.lite[1], args)
+		if err != nil || into.otherwise == nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n != 1 {
+			return cmp.Or(err, into.otherwise)
+		}
+		return nil
+	}
+	c.rows.add(into, args)
+	if c.rows.size < mostKept {
+		return nil
+	}
+	return c.pour()
+}
+
+// lenient does nothing: it costs the same.
+func (c *lite) lenient() {}
+
+// pour adds the rows that were kept.
+func (c *lite) pour() error {
+	if c.spoilt != nil || c.rows.empty() {
+		return c.spoilt
+	}
+	for _, s := range sheets {
+		rows := c.rows.take(s, true)
+		for _, portion := range litePortions {
+			for ; len(rows) >= portion && c.spoilt == nil; rows = rows[portion:] {
+				c.args = c.args[:0]
+				for _, row := range rows[:portion] {
+					c.args = append(c.args, row...)
+				}
+				_, c.spoilt = c.run(s.lite[portion], c.args)
+			}
+		}
+	}
+	clear(c.args[:cap(c.args)])
+	c.rows.clear()
+	return c.spoilt
+}
+
 // exec runs a statement and returns how many rows it changed. Arguments are
 // int64, string or []byte.
 func (c *lite) exec(sql string, args ...any) (int64, error) {
+	if err := c.pour(); err != nil {
+		return 0, err
+	}
 	res, err := c.run(sql, args)
 	if err != nil {
 		return 0, err
@@ -146,6 +201,14 @@ func (c *lite) run(sql string, args []any) (driver.Result, error) {
 
 // each calls f with every row of the answer until f fails or returns errStop.
 func (c *lite) each(sql string, f func(row) error, args ...any) error {
+	if err := c.pour(); err != nil {
+		return err
+	}
+	return c.peek(sql, f, args...)
+}
+
+// peek is each without the rows that are kept.
+func (c *lite) peek(sql string, f func(row) error, args ...any) error {
 	s, err := c.statement(sql, args)
 	if err != nil {
 		return err
@@ -181,6 +244,9 @@ func (s *stmt) each(f func(row) error) (err error) {
 
 // ask is each for a statement that was put together.
 func (c *lite) ask(sql string, f func(row) error, args ...any) error {
+	if err := c.pour(); err != nil {
+		return err
+	}
 	s, err := c.shape(sql, args)
 	if err != nil {
 		return err
@@ -188,15 +254,25 @@ func (c *lite) ask(sql string, f func(row) error, args ...any) error {
 	return s.each(f)
 }
 
-func (c *lite) look() error     { return c.just("BEGIN") }
-func (c *lite) hold() error     { return c.just("BEGIN IMMEDIATE") }
-func (c *lite) commit() error   { return c.just("COMMIT") }
-func (c *lite) rollback() error { return c.just("ROLLBACK") }
-func (c *lite) save() error     { return c.just("SAVEPOINT one") }
-func (c *lite) undo() error     { return c.just("ROLLBACK TO one") }
-func (c *lite) release() error  { return c.just("RELEASE one") }
-func (c *lite) failed() bool    { return false } // it rolls single statements back
-func (c *lite) lost() bool      { return false } // a file is not lost
+func (c *lite) look() error    { return c.just("BEGIN") }
+func (c *lite) hold() error    { return c.just("BEGIN IMMEDIATE") }
+func (c *lite) commit() error  { return c.just("COMMIT") }
+func (c *lite) save() error    { return c.just("SAVEPOINT one") }
+func (c *lite) release() error { return c.just("RELEASE one") }
+func (c *lite) failed() bool   { return c.spoilt != nil } // it rolls single statements back
+func (c *lite) lost() bool     { return false }           // a file is not lost
+
+func (c *lite) rollback() error {
+	c.rows.clear()
+	c.spoilt = nil
+	return c.just("ROLLBACK")
+}
+
+// undo drops the rows that were kept since save: it poured those before.
+func (c *lite) undo() error {
+	c.rows.clear()
+	return c.just("ROLLBACK TO one")
+}
 
 // must is exec: what is wrong is said at once.
 func (c *lite) must(otherwise error, sql string, args ...any) error {
@@ -209,6 +285,15 @@ func (c *lite) must(otherwise error, sql string, args ...any) error {
 
 // queue is exec: there is no way to shorten.
 func (c *lite) queue(sql string, args ...any) error {
+	_, err := c.exec(sql, args...)
+	return err
+}
+
+// aside is queue without the rows that are kept.
+func (c *lite) aside(sql string, args ...any) error {
+	if c.spoilt != nil {
+		return c.spoilt
+	}
 	_, err := c.run(sql, args)
 	return err
 }

@@ -40,6 +40,7 @@ type wire struct {
 	used   time.Time
 	heard  bool  // a notification came
 	missed bool  // a statement of the transaction did not change what it had to
+	wary   bool  // a stray row was met: those that are there are looked for
 	failed error // the first error since settle
 	dead   error // why the connection is of no use any more
 }
@@ -57,7 +58,8 @@ type request struct {
 	rows    *answer   // where its rows go; nil if it has none or they do not matter
 	changed *int64    // how many rows it changed, if that is asked
 
-	otherwise error // what has happened if it does not change one row; nil if it may
+	want      int64 // rows that it has to change
+	otherwise error // what has happened if it changes another number; nil if it may
 }
 
 // answer is the rows of one fetch.
@@ -81,6 +83,10 @@ const (
 	oidInt8  = 20
 	oidInt4  = 23
 	oidText  = 25
+
+	oidByteas = 1001
+	oidTexts  = 1009
+	oidInt8s  = 1016
 )
 
 // add encodes one execution of a statement. Of the rows at most limit are
@@ -141,16 +147,11 @@ func (w *wire) prepare(sql string, args []any) (*prepared, error) {
 	p := &prepared{name: "s" + strconv.Itoa(w.names), sql: sql}
 	parse := pgproto3.Parse{Name: p.name, Query: dollars(sql)}
 	for _, a := range args {
-		switch a.(type) {
-		case int64:
-			parse.ParameterOIDs = append(parse.ParameterOIDs, oidInt8)
-		case string:
-			parse.ParameterOIDs = append(parse.ParameterOIDs, oidText)
-		case []byte:
-			parse.ParameterOIDs = append(parse.ParameterOIDs, oidBytea)
-		default:
+		oid := oidOf(a)
+		if oid == 0 {
 			return nil, broken(fmt.Errorf("an argument of type %T", a))
 		}
+		parse.ParameterOIDs = append(parse.ParameterOIDs, oid)
 	}
 	out, err := parse.Encode(w.out)
 	if err == nil {
@@ -162,6 +163,62 @@ func (w *wire) prepare(sql string, args []any) (*prepared, error) {
 	w.names++
 	w.out, w.known[sql] = out, p
 	return p, nil
+}
+
+// oidOf returns the type of an argument, 0 for one that cannot be sent.
+func oidOf(arg any) uint32 {
+	switch v := arg.(type) {
+	case int64:
+		return oidInt8
+	case string:
+		return oidText
+	case []byte:
+		return oidBytea
+	case cells:
+		return map[uint32]uint32{oidInt8: oidInt8s, oidText: oidTexts, oidBytea: oidByteas}[oidOf(v.rows[0][v.at])]
+	}
+	return 0
+}
+
+// storable refuses a text that the server could not keep.
+func storable(arg any) error {
+	v, text := arg.(string)
+	if !text || strings.IndexByte(v, 0) < 0 && utf8.ValidString(v) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "store.text", "A text holds a character that cannot be stored.").
+		WithHint("Remove the character U+0000 and send it again.")
+}
+
+// cells are one column of some rows: an argument that is an array.
+type cells struct {
+	rows [][]any
+	at   int
+}
+
+// append is the array with its length, in binary format (PostgreSQL 15,
+// array_recv): dimensions, nulls, type, size and lower bound, then the elements.
+func (c cells) append(b []byte) []byte {
+	start := len(b)
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, oidOf(c.rows[0][c.at]))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(c.rows)))
+	b = append(b, 0, 0, 0, 1)
+	for _, row := range c.rows {
+		switch v := row[c.at].(type) {
+		case int64:
+			b = binary.BigEndian.AppendUint32(b, 8)
+			b = binary.BigEndian.AppendUint64(b, uint64(v))
+		case string:
+			b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
+			b = append(b, v...)
+		case []byte:
+			b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
+			b = append(b, v...)
+		}
+	}
+	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
+	return b
 }
 
 // appendBind is the message Bind (PostgreSQL 15, 55.7), all values binary.
@@ -178,15 +235,16 @@ func appendBind(b []byte, portal, statement string, args []any) ([]byte, error) 
 			b = binary.BigEndian.AppendUint32(b, 8)
 			b = binary.BigEndian.AppendUint64(b, uint64(v))
 		case string:
-			if strings.IndexByte(v, 0) >= 0 || !utf8.ValidString(v) {
-				return b, fault.New(fault.Invalid, "store.text", "A text holds a character that cannot be stored.").
-					WithHint("Remove the character U+0000 and send it again.")
+			if err := storable(a); err != nil {
+				return b, err
 			}
 			b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
 			b = append(b, v...)
 		case []byte:
 			b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
 			b = append(b, v...)
+		case cells:
+			b = v.append(b)
 		default:
 			return b, broken(fmt.Errorf("an argument of type %T", a))
 		}
@@ -224,7 +282,7 @@ func (w *wire) send() error {
 	if err == nil {
 		_, err = w.raw.Write(w.out)
 	}
-	if cap(w.out) > 2*mostOut {
+	if cap(w.out) > 2*mostKept {
 		w.out = nil
 	}
 	w.out, w.unsent = w.out[:0], 0
@@ -287,7 +345,8 @@ func (w *wire) take(msg pgproto3.BackendMessage) {
 		if n := w.asked[w.head].changed; n != nil {
 			*n = rowsIn(m.CommandTag)
 		}
-		if err := w.asked[w.head].otherwise; err != nil && rowsIn(m.CommandTag) != 1 {
+		if r := w.asked[w.head]; r.otherwise != nil && rowsIn(m.CommandTag) != r.want {
+			err := r.otherwise
 			w.missed = true
 			w.fail(err)
 		}
@@ -355,8 +414,15 @@ func (w *wire) refused(m *pgproto3.ErrorResponse) {
 		_ = w.kill(err) // the backend ends
 		return
 	}
+	if m.Code == "23505" && isLoose(m.TableName) {
+		w.wary, err = true, errStray
+	}
 	w.fail(err)
 }
+
+// errStray: a row stands where none should, as when somebody edited the
+// database. From then on the connection looks before it adds.
+var errStray = busy(errors.New("a row that follows from a record was there without it"))
 
 // kill gives the connection up.
 func (w *wire) kill(err error) error {

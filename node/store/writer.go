@@ -36,12 +36,13 @@ type writer struct {
 	me     int64                 // who wrote last, if it was this process
 	space  space
 	memory
-	front []*job      // taken from the queue, and to be served before it
-	spool *spool      // nil when other processes write to the same database
-	late  *time.Timer // fires when the table should take what the spool holds
-	spoil error       // what went wrong below the running update, sticky
-	wrote bool        // whether the running update has written, or tried to
-	group []*job
+	poured uint64      // all versions up to this seq, with their postings, are at the database
+	front  []*job      // taken from the queue, and to be served before it
+	spool  *spool      // nil when other processes write to the same database
+	late   *time.Timer // fires when the table should take what the spool holds
+	spoil  error       // what went wrong below the running update, sticky
+	wrote  bool        // whether the running update has written, or tried to
+	group  []*job
 }
 
 // memory is what the writer knows of the tables without asking.
@@ -199,14 +200,22 @@ func (w *writer) commitGroup(first *job) {
 	switch {
 	case err == errWritten: //nolint:errorlint // never wrapped
 		w.carefully()
-	case err != nil && len(w.group) > 1 && w.c.failed() && !w.c.lost():
-		w.singly()
 	default:
-		w.answer(err)
+		w.conclude(err)
 	}
 	if after != nil {
 		w.take(after)
 	}
+}
+
+// conclude answers a group, or runs it once more when that may help.
+func (w *writer) conclude(err error) {
+	again := errors.Is(err, errStray) || len(w.group) > 1
+	if err != nil && again && w.c.failed() && !w.c.lost() {
+		w.singly()
+		return
+	}
+	w.answer(err)
 }
 
 // begin begins the transaction of a group.
@@ -217,13 +226,16 @@ func (w *writer) begin(now time.Time) error {
 	if err := w.connect(); err != nil {
 		return err
 	}
-	if err := w.c.hold(); err != nil {
-		return err
+	err := w.c.hold()
+	switch {
+	case err != nil:
+	case w.shared:
+		err = w.turn()
+	default:
+		err = w.unspool()
 	}
-	if w.shared {
-		return w.turn()
-	}
-	return w.unspool()
+	w.poured = w.seq
+	return err
 }
 
 // connect opens a connection in place of one that was lost.
@@ -284,7 +296,7 @@ func (w *writer) carefully() {
 	if err == nil {
 		err = w.commit()
 	}
-	w.answer(err)
+	w.conclude(err)
 }
 
 // another returns the next waiting update without blocking; a job that must run
@@ -360,6 +372,35 @@ func (tx *Tx) must(otherwise error, sql string, args ...any) error {
 		tx.w.spoil = tx.c.must(otherwise, sql, args...)
 		tx.w.wrote = tx.w.wrote || tx.w.spoil != otherwise //nolint:errorlint // whether it is this one
 	}
+	return tx.w.spoil
+}
+
+// aside is put for a statement that has nothing to do with rows that were
+// inserted in this transaction.
+func (tx *Tx) aside(sql string, args ...any) error {
+	if tx.w.spoil == nil {
+		tx.w.spoil, tx.w.wrote = tx.c.aside(sql, args...), true
+	}
+	return tx.w.spoil
+}
+
+// insert adds a row to a table. If there is one with its key already, the update
+// fails as the sheet says, at once or when it is committed.
+func (tx *Tx) insert(into *sheet, args ...any) error {
+	if tx.w.spoil == nil {
+		tx.w.spoil = tx.c.insert(into, args...)
+		tx.w.wrote = tx.w.wrote || tx.w.spoil == nil || tx.w.spoil != into.otherwise //nolint:errorlint // whether it is this one
+	}
+	return tx.w.spoil
+}
+
+// behind sees to it that what was inserted for a version is at the database.
+func (tx *Tx) behind(seq uint64) error {
+	if seq <= tx.w.poured || tx.w.spoil != nil {
+		return tx.w.spoil
+	}
+	tx.w.poured = tx.w.seq
+	tx.w.spoil = tx.c.pour()
 	return tx.w.spoil
 }
 
