@@ -34,6 +34,32 @@ type among struct {
 	patients map[string]bool                       // ids of patients that come with it
 	link     func(reference string) (string, bool) // what references mean that name others of it; nil: none does
 	met      sync.Map                              // patients who were looked up and are known here
+	heads    map[name]store.Head                   // of the records that were looked up; the zero Head if there is none
+}
+
+// look fills heads for records of which the next version may be made.
+func (a *among) look(ctx context.Context, st *store.Store, names []name) error {
+	if len(names) == 0 {
+		return nil
+	}
+	a.heads = make(map[name]store.Head, len(names))
+	byType := make(map[string][]string)
+	for _, n := range names {
+		a.heads[n] = store.Head{}
+		byType[n.typ] = append(byType[n.typ], n.id)
+	}
+	return st.View(ctx, func(v *store.View) error {
+		for typ, ids := range byType {
+			heads, err := v.Heads(typ, ids)
+			if err != nil {
+				return err
+			}
+			for id, head := range heads {
+				a.heads[name{typ, id}] = head
+			}
+		}
+		return nil
+	})
 }
 
 // prepare stamps, indexes, seals and drafts one version; nothing is written
@@ -291,17 +317,28 @@ func (d *Desk) mayWrite(ctx context.Context, actor identity.Actor, action, typ s
 	return d.gate.MayWrite(ctx, actor, gate.Ask{Interaction: action, Action: consent.Correct, Type: typ, Query: typ})
 }
 
+// headOf returns the head of a record, the zero Head if there is none.
+func (d *Desk) headOf(ctx context.Context, n name, with *among) (store.Head, error) {
+	if with != nil {
+		if head, looked := with.heads[n]; looked {
+			return head, nil
+		}
+	}
+	head, err := d.head(ctx, n.typ, n.id)
+	if fault.Is(err, fault.NotFound) {
+		return store.Head{}, nil
+	}
+	return head, err
+}
+
 // next prepares the version after the current one.
 func (d *Desk) next(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, expect Expect, with *among) (*draft, error) {
-	head, err := d.head(ctx, doc.Type(), id)
-	if err != nil && !fault.Is(err, fault.NotFound) {
+	head, err := d.headOf(ctx, name{doc.Type(), id}, with)
+	if err != nil {
 		return nil, err
 	}
-	var have uint64
-	if err == nil {
-		have = head.Version
-	}
-	if err := expect.check(have, err == nil && !head.Deleted); err != nil {
+	have := head.Version
+	if err := expect.check(have, have > 0 && !head.Deleted); err != nil {
 		return nil, err
 	}
 	if have == 0 && d.rules.ServerIDs {

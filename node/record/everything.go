@@ -74,7 +74,7 @@ func tooMuchReferred() error {
 		WithHint("Ask for smaller pages with _count, or for fewer types with _type.")
 }
 
-// name is what a reference says.
+// name tells which record is meant.
 type name struct{ typ, id string }
 
 // refer adds to a page what the records on it that match refer to and is not on

@@ -178,6 +178,9 @@ func each(n int, f func(i int) error) error {
 // or an earlier line, changed a record meanwhile; nothing was stored.
 func (d *Desk) importLines(ctx context.Context, actor identity.Actor, in *lines, key string, id [32]byte) (again bool, err error) {
 	drafts, with := make([]*draft, len(in.docs)), &among{patients: in.patients}
+	if err := with.look(ctx, d.store, in.names()); err != nil {
+		return false, err
+	}
 	err = each(len(in.docs), func(i int) error {
 		if in.docs[i] == nil || in.faults[i] != nil {
 			return nil
@@ -226,6 +229,16 @@ func (d *Desk) importLines(ctx context.Context, actor identity.Actor, in *lines,
 		return true, nil
 	}
 	return false, err
+}
+
+// names returns which records the lines are about.
+func (in *lines) names() (out []name) {
+	for i, doc := range in.docs {
+		if doc != nil && in.faults[i] == nil {
+			out = append(out, name{doc.Type(), in.ids[i]})
+		}
+	}
+	return out
 }
 
 // accepted returns the patients whose own lines are not refused.

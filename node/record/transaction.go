@@ -219,12 +219,19 @@ func (t *transaction) prepare(ctx context.Context) (*batch, error) {
 		return nil, err
 	}
 	with := &among{patients: make(map[string]bool), link: func(r string) (string, bool) { to, ok := t.targets[r]; return to, ok }}
+	var next []name
 	for i, s := range t.steps {
 		if s.Type == "Patient" && s.doc != nil && t.ids[i] != "" {
 			with.patients[t.ids[i]] = true
 		}
+		if s.Method == "PUT" || s.Method == "PATCH" {
+			next = append(next, name{s.Type, t.ids[i]})
+		}
 	}
 	t.batch.patients = with.patients
+	if err := with.look(ctx, t.desk.store, next); err != nil {
+		return nil, err
+	}
 	return t.batch, each(len(t.steps), func(i int) (err error) {
 		t.batch.where[i] = t.steps[i].At
 		t.batch.drafts[i], err = t.draft(ctx, i, with)
