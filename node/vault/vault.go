@@ -15,9 +15,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
-
-	"github.com/klauspost/compress/zstd"
 
 	"cairn/node/fault"
 	"cairn/node/gate"
@@ -33,36 +30,26 @@ type Keys interface {
 // Vault is the station. Its methods are safe for concurrent use.
 type Vault struct {
 	keys Keys
-	enc  *zstd.Encoder
-	dec  *zstd.Decoder
+	packer
 }
 
 const (
-	bodyVersion = 1
-	hashSize    = 32
-	nonceSize   = 12
-	headSize    = 1 + hashSize + nonceSize
+	hashSize  = 32
+	nonceSize = 12
+	headSize  = 1 + hashSize + nonceSize
 	// plainLimit bounds what a sealed body may unpack to.
 	plainLimit = 16 << 20
 )
 
 // New makes the vault of a hospital.
 func New(keys Keys) (*Vault, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2),
-		zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(128<<10), zstd.WithEncoderCRC(false))
-	if err != nil {
-		return nil, fmt.Errorf("starting compression: %w", err)
-	}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(plainLimit))
-	if err != nil {
-		return nil, fmt.Errorf("starting decompression: %w", err)
-	}
-	return &Vault{keys: keys, enc: enc, dec: dec}, nil
+	p, err := newPacker()
+	return &Vault{keys: keys, packer: p}, err
 }
 
 // Sealed is a record version ready for the store.
 type Sealed struct {
-	Body       []byte // format, commitment, nonce, AES-256-GCM(salt || zstd(bytes))
+	Body       []byte // format, commitment, nonce, AES-256-GCM(salt || packed bytes)
 	Commitment [32]byte
 }
 
@@ -87,9 +74,9 @@ func (v *Vault) Seal(ctx context.Context, permit gate.Permit, subject string, re
 	var salt [hashSize]byte
 	rand.Read(salt[:]) // never fails: crypto/rand, Go 1.24
 	commitment := proof.Commitment(salt, ref.Type, ref.ID, ref.Version, raw)
-	plain := v.enc.EncodeAll(raw, append(make([]byte, 0, len(raw)/2+256), salt[:]...))
+	plain, format := v.pack(salt[:], raw)
 	body := make([]byte, headSize, headSize+len(plain)+aead.Overhead())
-	body[0] = bodyVersion
+	body[0] = format
 	copy(body[1:], commitment[:])
 	nonce := body[1+hashSize : headSize]
 	rand.Read(nonce)
@@ -100,7 +87,7 @@ func (v *Vault) Seal(ctx context.Context, permit gate.Permit, subject string, re
 // Commitment returns the commitment in front of a sealed body. It opens
 // nothing and is not checked until the body is opened.
 func Commitment(body []byte) ([32]byte, error) {
-	if len(body) < headSize || body[0] != bodyVersion {
+	if len(body) < headSize || body[0] != formatZstd && body[0] != formatDictionary {
 		return [32]byte{}, damaged(errors.New("not a sealed body"))
 	}
 	return [32]byte(body[1 : 1+hashSize]), nil
@@ -142,7 +129,7 @@ func (v *Vault) unseal(ctx context.Context, ref gate.Ref, row *store.Version) (O
 		return Opened{}, damaged(err)
 	}
 	out := Opened{Salt: [32]byte(plain[:hashSize]), Commitment: commitment}
-	if out.Raw, err = v.dec.DecodeAll(plain[hashSize:], nil); err != nil {
+	if out.Raw, err = v.unpack(row.Body[0], plain[hashSize:]); err != nil {
 		return Opened{}, damaged(err)
 	}
 	if proof.Commitment(out.Salt, ref.Type, ref.ID, ref.Version, out.Raw) != commitment {
