@@ -20,6 +20,7 @@ const (
 	ChestSlips         = "~slips"         // accepted slips
 	ChestPasskeys      = "~passkeys"      // patients' passkeys and invitations, and on whose behalf something is done later
 	ChestSubscriptions = "~subscriptions" // what subscriptions ask for
+	ChestApps          = "~apps"          // apps, what they were allowed, their sign-ins, the keys of ID tokens
 	ChestFeed          = "~feed"          // messages that were refused
 	ChestMandates      = "~mandates"      // who may act for whom
 	ChestRecovery      = "~recovery"      // how patients' sign-ins are recovered, and this hospital's key as a guardian
