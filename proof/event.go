@@ -33,6 +33,10 @@ const (
 	KindStaffChanged       = "staff.changed"        // an account of the staff was made or changed
 	KindRelationClaimed    = "relationship.claimed" // somebody of the hospital said that she treats a patient
 	KindRelationEnded      = "relationship.ended"   // such a claim was ended before its time
+	KindAppRegistered      = "app.registered"       // an app was registered
+	KindAppRemoved         = "app.removed"          // an app was taken out of the register
+	KindAppAllowed         = "app.allowed"          // a person let an app act for her
+	KindAppStopped         = "app.stopped"          // an app may not act for a person any more
 	KindSignIn             = "signin"               // a person signed in
 	KindSignInRefused      = "signin.refused"       // a person did not get in
 	KindExport             = "export"               // records left in bulk

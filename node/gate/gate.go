@@ -286,7 +286,7 @@ func PatientReference(subject string) string {
 }
 
 // Describe returns the actor as an entry of the log keeps it: machines and
-// people are told apart.
+// people are told apart, and the app that acts for a person is named with her.
 func Describe(a identity.Actor) proof.Actor {
 	kind := proof.ActorMachine
 	switch {
@@ -297,9 +297,13 @@ func Describe(a identity.Actor) proof.Actor {
 	case a.Person() != "":
 		kind = proof.ActorStaff
 	}
+	name := a.Name()
+	if a.Through() != "" {
+		name += ", through " + a.Through()
+	}
 	return proof.Actor{
 		Kind: kind, Organisation: a.Organisation(), Person: a.Person(),
-		Name: a.Name(), Role: a.Role(), Unit: a.Unit(),
+		Name: name, Role: a.Role(), Unit: a.Unit(),
 	}
 }
 

@@ -108,8 +108,8 @@ func (a Actor) Parties() []string {
 
 func accountBound(id string) []byte { return append([]byte("cairn/account/v1\x00"), id...) }
 
-// KeepAccount writes an account. Whoever is signed in with it is signed out, at
-// once and at every process: what she may do is that of her next sign-in.
+// KeepAccount writes an account. Whoever is signed in with it is signed out, her
+// apps too, at once and at every process: what she may do is that of her next sign-in.
 func (d *Door) KeepAccount(tx *store.Tx, a Account, now time.Time) error {
 	if err := a.Validate(); err != nil {
 		return err
@@ -125,6 +125,9 @@ func (d *Door) KeepAccount(tx *store.Tx, a Account, now time.Time) error {
 		return fault.Wrap(fault.Broken, "account", "an account cannot be kept", err)
 	}
 	if _, err := tx.DeleteSessions(StaffOwner(a.ID)); err != nil {
+		return err
+	}
+	if err := tx.EndFamilies(StaffOwner(a.ID)); err != nil {
 		return err
 	}
 	return tx.PutAccount(&store.Account{ID: a.ID, Provider: d.providerHash(a.Provider, a.Subject), Body: d.box.seal(plain, accountBound(a.ID)), Changed: a.Changed})

@@ -62,6 +62,8 @@ type Actor struct {
 	delegated                bool
 	consent                  string
 	carried                  *carried
+	through                  string
+	family                   string
 }
 
 // Kind returns what kind of actor this is; "" for nobody.
@@ -108,6 +110,13 @@ func (a Actor) InContext() string { return a.context }
 // Delegated tells whether software acts for a person who allowed it to: an app,
 // which is kept to the FHIR interface and its scopes.
 func (a Actor) Delegated() bool { return a.delegated }
+
+// Through returns the name of the app that acts for the person, "" for none.
+func (a Actor) Through() string { return a.through }
+
+// Family returns the id of the sign-in of an app that the actor's token stands
+// on, "" for none.
+func (a Actor) Family() string { return a.family }
 
 // May tells whether the actor's client was registered with the right.
 func (a Actor) May(r Right) bool {

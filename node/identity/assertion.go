@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/json"
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"cairn/node/fault"
@@ -79,73 +78,99 @@ func SignAssertion(key crypto.Signer, c Claims) (string, error) {
 // accepted. It relies on a clock that a restart does not set back. Where several
 // processes share a database, the table is there as well.
 func (d *Door) signIn(ctx context.Context, assertion string, now time.Time) (Actor, error) {
-	token, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.ES384, jose.RS384})
-	if err != nil {
-		return Actor{}, denied("malformed", err)
-	}
-	var peek Claims
-	if err := token.UnsafeClaimsWithoutVerification(&peek); err != nil {
-		return Actor{}, denied("malformed", err)
-	}
-	client, keys, err := d.clientKeys(peek.Issuer)
+	s, err := d.verified(ctx, assertion, now)
 	if err != nil {
 		return Actor{}, err
 	}
-	c, err := verified(token, keys)
-	if err != nil {
-		return Actor{}, err
+	if s.software != nil {
+		return s.alone(d.member)
 	}
-	if err := d.timely(c, now); err != nil {
-		return Actor{}, err
-	}
-	if first, err := d.first(ctx, &d.seen, "assertion "+c.Issuer+" "+c.ID, c.Expiry.Time().Add(skew), now); err != nil {
-		return Actor{}, err
-	} else if !first {
-		return Actor{}, denied("replayed", nil)
-	}
-	if err := until(ctx, c.IssuedAt.Time()); err != nil {
-		return Actor{}, fault.As(err)
-	}
-	return d.vouched(client, c)
+	return d.vouched(s.client, s.claims)
 }
 
-// verified returns the claims of an assertion that one of the keys signed. They
-// are read strictly.
-func verified(token *jwt.JSONWebToken, keys []crypto.PublicKey) (Claims, error) {
+// signed is a client assertion that was checked, and whose it is: software of the
+// configuration, software of the register, or with neither another member.
+type signed struct {
+	claims   Claims
+	client   *registered
+	software *Software
+}
+
+// verified checks a client assertion: its signature, its times, that it is for
+// this node, and that it was not used before.
+func (d *Door) verified(ctx context.Context, assertion string, now time.Time) (s signed, err error) {
+	token, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.ES384, jose.RS384})
+	if err != nil || len(token.Signatures) != 1 {
+		return s, denied("malformed", err)
+	}
+	var peek Claims
+	if err := claim.Decode(token.UnsafePayloadWithoutVerification(), &peek); err != nil {
+		return s, denied("malformed", err)
+	}
+	keys, err := d.keysOf(ctx, peek.Issuer, token.Signatures[0].Header, &s)
+	if err != nil {
+		return s, err
+	}
+	if err := signedBy(token, keys, &s.claims); err != nil {
+		return s, err
+	}
+	if err := d.timely(s.claims, now); err != nil {
+		return s, err
+	}
+	c := &s.claims
+	if first, err := d.first(ctx, &d.seen, "assertion "+c.Issuer+" "+c.ID, c.Expiry.Time().Add(skew), now); err != nil {
+		return s, err
+	} else if !first {
+		return s, denied("replayed", nil)
+	}
+	if err := until(ctx, c.IssuedAt.Time()); err != nil {
+		return s, fault.As(err)
+	}
+	return s, nil
+}
+
+// signedBy reads the claims of a token that one of some keys signed. They are read
+// strictly.
+func signedBy(token *jose.JSONWebSignature, keys []crypto.PublicKey, c *Claims) error {
 	errs := []error{errors.New("no key signed it")}
 	for _, key := range keys {
-		var raw json.RawMessage
-		if err := token.Claims(key, &raw); err != nil {
+		payload, err := token.Verify(key)
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		var c Claims
-		if err := claim.Decode(raw, &c); err != nil {
-			return Claims{}, denied("malformed", err)
+		if err := claim.Decode(payload, c); err != nil {
+			return denied("malformed", err)
 		}
-		return c, nil
+		return nil
 	}
-	return Claims{}, denied("signature", errors.Join(errs...))
+	return denied("signature", errors.Join(errs...))
 }
 
-// clientKeys finds who an issuer is: registered software of this hospital
-// (client set) or another member (client nil), whose key may be changing.
-func (d *Door) clientKeys(issuer string) (*registered, []crypto.PublicKey, error) {
+// keysOf finds who an issuer is: registered software of this hospital, another
+// member, whose key may be changing, or an app of the register; and the keys that
+// its assertion may be signed with. What the header of the assertion says of keys is
+// never fetched or believed.
+func (d *Door) keysOf(ctx context.Context, issuer string, h jose.Header, s *signed) ([]crypto.PublicKey, error) {
+	if h.JSONWebKey != nil {
+		return nil, denied("key", errors.New("the header brings a key"))
+	}
 	if c, ok := d.clients[issuer]; ok {
-		return &c, []crypto.PublicKey{c.key}, nil
+		s.client = &c
+		return []crypto.PublicKey{c.key}, nil
 	}
 	var out []crypto.PublicKey
 	for _, k := range d.memberKeys(issuer) {
 		pub, err := x509.ParsePKIXPublicKey(k.Public)
 		if err != nil {
-			return nil, nil, fault.Wrap(fault.Broken, "member-key", "a key in the member book does not parse", err)
+			return nil, fault.Wrap(fault.Broken, "member-key", "a key in the member book does not parse", err)
 		}
 		out = append(out, pub)
 	}
 	if len(out) == 0 {
-		return nil, nil, denied("unknown-client", nil)
+		return d.softwareKeys(ctx, issuer, h, s)
 	}
-	return nil, out, nil
+	return out, nil
 }
 
 func (d *Door) timely(c Claims, now time.Time) error {

@@ -120,10 +120,14 @@ func (d *Door) Revoke(tx *store.Tx, id string) (owner string, err error) {
 }
 
 // Shut takes everything away with which a person signs in: passkeys, invitations,
-// sessions, at once and at every process. It returns how many passkeys there
+// sessions, those of her apps too, at once and at every process. It returns how
+// many passkeys there
 // were.
 func (d *Door) Shut(tx *store.Tx, owner string) (passkeys int, err error) {
 	if _, err = tx.DropInvitationsOf(d.ownerHash(owner)); err != nil {
+		return 0, err
+	}
+	if err = tx.EndFamilies(owner); err != nil {
 		return 0, err
 	}
 	if _, err = tx.DeleteSessions(owner); err != nil {

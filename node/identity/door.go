@@ -31,6 +31,7 @@ type Door struct {
 	store       *store.Store
 	clients     map[string]registered
 	feeds       []Feed
+	register    Register // nil: there are no apps
 	started     time.Time
 
 	sessions   tokens
@@ -129,17 +130,22 @@ func (d *Door) SignIn(ctx context.Context, assertion string, p *Possession, aske
 // CodeScope is the code of the fault of a sign-in for scopes that cannot be had.
 const CodeScope = "scope"
 
-// narrow holds software to the scopes that it asked for.
+// narrow holds software to the scopes that it asked for, of those that it may
+// have.
 func (a *Actor) narrow(asked *scope.Set) error {
 	if asked == nil {
 		return nil
 	}
-	granted := scope.Intersect(*asked, scope.Everything()).Only(scope.System)
+	all := scope.Everything()
+	if a.scopes != nil {
+		all = *a.scopes
+	}
+	granted := scope.Intersect(*asked, all).Only(scope.System)
 	if len(granted.Scopes()) == 0 {
 		return fault.New(fault.Invalid, CodeScope, "none of the scopes that were asked for can be given to software that signs in for itself").
 			WithHint("ask for system/Type.cruds, such as system/Observation.rs")
 	}
-	if granted.Normal() != scope.Everything().Normal() {
+	if a.scopes != nil || granted.Normal() != all.Normal() {
 		a.scopes = &granted
 	}
 	return nil
@@ -181,8 +187,13 @@ func (d *Door) Scoped(r *http.Request) (Actor, error) {
 
 // bearer returns whose an access token is.
 func (d *Door) bearer(r *http.Request, token string) (Actor, error) {
-	if !strings.HasPrefix(token, bearerMark) {
-		return d.sessions.find(token, time.Now())
+	switch {
+	case strings.HasPrefix(token, appMark):
+		a, _, err := d.appToken(r.Context(), token, time.Now())
+		return a, err
+	case !strings.HasPrefix(token, bearerMark):
+		a, _, err := d.softwareToken(r.Context(), token)
+		return a, err
 	}
 	a, err := d.session(r.Context(), token, time.Now())
 	if fault.Is(err, fault.Unauthenticated) {

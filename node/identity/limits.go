@@ -9,10 +9,12 @@ type limits struct {
 	Scopes    *string `json:"scopes,omitempty"` // nil: none limit it
 	Context   string  `json:"context,omitempty"`
 	Delegated bool    `json:"delegated,omitempty"`
+	Through   string  `json:"through,omitempty"`
+	Family    string  `json:"family,omitempty"`
 }
 
 func limitsOf(a Actor) limits {
-	l := limits{Context: a.context, Delegated: a.delegated}
+	l := limits{Context: a.context, Delegated: a.delegated, Through: a.through, Family: a.family}
 	if a.scopes != nil {
 		text := a.scopes.String()
 		l.Scopes = &text
@@ -23,7 +25,7 @@ func limitsOf(a Actor) limits {
 // hold holds an actor to the limits. Scopes that cannot be read any more allow
 // nothing.
 func (l limits) hold(a Actor) Actor {
-	a.context, a.delegated = l.Context, l.Delegated
+	a.context, a.delegated, a.through, a.family = l.Context, l.Delegated, l.Through, l.Family
 	if l.Scopes == nil {
 		return a
 	}

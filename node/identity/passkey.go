@@ -316,7 +316,8 @@ func (d *Door) RenamePasskey(tx *store.Tx, a Actor, id, name string) error {
 
 // RemovePasskey removes a passkey of the person who asks, who must have signed in
 // with one just now. The last one stays unless there is another way in: of staff,
-// the provider. All her other sessions end: any may have begun with it.
+// the provider. All her other sessions end, and those of her apps: any may have
+// begun with it.
 func (d *Door) RemovePasskey(tx *store.Tx, a Actor, id string) error {
 	if err := a.Assured(LevelSynced, freshFor); err != nil {
 		return err
@@ -336,6 +337,9 @@ func (d *Door) RemovePasskey(tx *store.Tx, a Actor, id string) error {
 		}
 	}
 	if _, err := tx.DeletePasskey(row.Credential); err != nil {
+		return err
+	}
+	if err := tx.EndFamilies(row.Subject); err != nil {
 		return err
 	}
 	return tx.DeleteOtherSessions(row.Subject, a.session)

@@ -161,11 +161,11 @@ func TestPeersProve(t *testing.T) {
 		if err != nil || token.Expires > time.Minute {
 			t.Errorf("%s: %v, %v", kind, token.Expires, err)
 		}
-		back, err := issued.find(token.Access, now)
+		back, _, err := issued.find(t.Context(), token.Access, now)
 		if err != nil || !same(back, a) || back.Key() != a.key {
 			t.Errorf("%s: %+v, %v", kind, back, err)
 		}
-		if _, err := issued.find(token.Access, now.Add(time.Minute+time.Second)); !fault.Is(err, fault.Unauthenticated) {
+		if _, _, err := issued.find(t.Context(), token.Access, now.Add(time.Minute+time.Second)); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("%s: a token outlives its minute: %v", kind, err)
 		}
 	}

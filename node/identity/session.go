@@ -182,7 +182,7 @@ func (d *Door) session(ctx context.Context, secret string, now time.Time) (Actor
 	if err != nil {
 		return Actor{}, err
 	}
-	a, ok := d.stands(s.actor())
+	a, ok := d.stands(ctx, s.actor())
 	if !ok || now.UnixMilli() >= s.Expires {
 		return Actor{}, noSession()
 	}

@@ -19,7 +19,9 @@ import (
 // tokens gives access tokens and knows them again.
 type tokens interface {
 	issue(a Actor, now time.Time) (Token, error)
-	find(access string, now time.Time) (Actor, error)
+	find(ctx context.Context, access string, now time.Time) (Actor, time.Time, error)
+	// forget ends a token, at once and at every process.
+	forget(ctx context.Context, access string, ends, now time.Time) error
 }
 
 // sealedTokens holds nothing: a token is its actor, sealed under a key that
@@ -70,33 +72,60 @@ func mint(a Actor, now time.Time) ([]byte, error) {
 	return plain, nil
 }
 
-func (s sealedTokens) find(access string, now time.Time) (Actor, error) {
+func (s sealedTokens) find(ctx context.Context, access string, now time.Time) (a Actor, ends time.Time, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(access)
 	if err != nil {
-		return Actor{}, badToken()
+		return a, ends, badToken()
 	}
 	plain, err := s.door.box.open(raw, tokenBound)
 	if err != nil {
-		return Actor{}, badToken()
+		return a, ends, badToken()
 	}
-	if a, ok := s.door.minted(plain, now); ok {
-		return a, nil
+	var m minted
+	if err := json.Unmarshal(plain, &m); err != nil || now.UnixMilli() > m.Expires {
+		return a, ends, badToken()
 	}
-	return Actor{}, badToken()
+	forgotten := false
+	err = s.door.store.Once(ctx, func(v *store.View) (err error) {
+		forgotten, err = v.UsedUp(forgottenHash(access))
+		return err
+	})
+	if err != nil {
+		return a, ends, err
+	}
+	a, ok := s.door.stands(ctx, m.actor())
+	if !ok || forgotten {
+		return Actor{}, ends, badToken()
+	}
+	return a, time.UnixMilli(m.Expires), nil
+}
+
+func (s sealedTokens) forget(ctx context.Context, access string, ends, now time.Time) error {
+	return s.door.store.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Use(forgottenHash(access), ends.UnixMilli(), now.UnixMilli())
+		return err
+	})
+}
+
+func forgottenHash(access string) [32]byte {
+	return sha256.Sum256([]byte("cairn/forgotten/v1\x00" + access))
 }
 
 // minted returns the actor of what was minted, with the rights of this moment,
 // unless the time is over or nobody vouches for it any more.
-func (d *Door) minted(plain []byte, now time.Time) (Actor, bool) {
+func (d *Door) minted(ctx context.Context, plain []byte, now time.Time) (Actor, bool) {
 	var m minted
 	if err := json.Unmarshal(plain, &m); err != nil || now.UnixMilli() > m.Expires {
 		return Actor{}, false
 	}
-	return d.stands(m.actor())
+	return d.stands(ctx, m.actor())
 }
 
 // stands returns the actor of a token with the rights of this moment.
-func (d *Door) stands(a Actor) (Actor, bool) {
+func (d *Door) stands(ctx context.Context, a Actor) (Actor, bool) {
+	if a.delegated {
+		return d.standingApp(ctx, a)
+	}
 	switch a.kind {
 	case Patient:
 		return a, a.organisation == d.member && a.patient != ""
@@ -109,7 +138,7 @@ func (d *Door) stands(a Actor) (Actor, bool) {
 		if a.Personal() && a.client == "" {
 			return d.standingStaff(a)
 		}
-		c, found := d.clients[a.client]
+		c, found := d.clientOf(ctx, a.client)
 		operates := found && len(c.Rights) == 1 && c.Rights[0] == RightOperate
 		if !found || a.organisation != d.member || operates != (a.kind == Operator) {
 			return Actor{}, false

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"time"
 
@@ -87,7 +88,7 @@ func (d *Door) Session(sealed []byte, thing string) (Actor, error) {
 	if err != nil {
 		return Actor{}, brokenStanding(err)
 	}
-	a, ok := d.minted(plain, time.Now())
+	a, ok := d.minted(context.Background(), plain, time.Now())
 	if !ok || a.kind != Patient {
 		return Actor{}, fault.New(fault.Refused, "policy.session", "the session in which this was started has ended").
 			WithHint("sign in and start it again")
@@ -140,7 +141,7 @@ func (d *Door) standingStaff(a Actor) (Actor, bool) {
 }
 
 func (d *Door) standingClient(a Actor) (Actor, error) {
-	c, found := d.clients[a.client]
+	c, found := d.clientOf(context.Background(), a.client)
 	if !found || a.organisation != d.member {
 		return Actor{}, fallen("the software is not registered at this hospital any more")
 	}

@@ -211,13 +211,13 @@ func TestTokensKeepLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := Actor{kind: Staff, organisation: "north", client: "ehr", person: "north/p-1", name: "Dr. Test", role: "physician", purpose: "TREAT",
-		rights: []Right{RightRecords}, scopes: &few, context: "7", delegated: true}
+		rights: []Right{RightRecords}, scopes: &few, context: "7"}
 	for _, all := range []tokens{sealedTokens{d}, &sessions{}} {
 		token, err := all.issue(a, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := all.find(token.Access, time.Now()); err != nil || !same(back, a) {
+		if back, _, err := all.find(t.Context(), token.Access, time.Now()); err != nil || !same(back, a) {
 			t.Errorf("%T: comes back as %+v: %v", all, back, err)
 		}
 	}

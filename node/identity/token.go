@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -67,14 +68,21 @@ func (s *sessions) issue(a Actor, now time.Time) (Token, error) {
 	return Token{Access: access, Expires: life(a), Actor: a}, nil
 }
 
-func (s *sessions) find(access string, now time.Time) (Actor, error) {
+func (s *sessions) find(_ context.Context, access string, now time.Time) (Actor, time.Time, error) {
 	s.mu.RLock()
 	found, ok := s.live[sha256.Sum256([]byte(access))]
 	s.mu.RUnlock()
 	if !ok || now.After(found.expires) {
-		return Actor{}, badToken()
+		return Actor{}, time.Time{}, badToken()
 	}
-	return found.actor, nil
+	return found.actor, found.expires, nil
+}
+
+func (s *sessions) forget(_ context.Context, access string, _, _ time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, sha256.Sum256([]byte(access)))
+	return nil
 }
 
 func badToken() error {
