@@ -50,6 +50,7 @@ var rooms = []room{
 	{"node/exchange", append([]string{"node/peer", "ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/disclosure", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/subscription", append([]string{"node/hook"}, desk...), "a desk never imports a desk"},
+	{"node/oauth", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/feed", append([]string{"node/record"}, desk...), "a message is written as any client's records are: through the records desk"},
 	{"node/bundle", append([]string{"node/record", "node/chain", "node/witness"}, desk...), "proofs of records are reads: they go through the records desk"},
 	{"node", []string{"node", "consent", "contract", "proof", "ledger", "fhir"}, "a hospital never imports its faces"},
@@ -84,6 +85,7 @@ var only = []struct {
 	{"gocloud.dev/", []string{"node/keys"}, "one room meets the KMS"},
 	{"github.com/gofhir/fhirpath", []string{"fhir/fhirpath"}, "one room meters the FHIRPath engine, which has no limits of its own"},
 	{"github.com/antlr4-go/", []string{"fhir/fhirpath"}, "the engine's parser"},
+	{"github.com/ory/fosite", []string{"node/oauth"}, "one room knows the OAuth library"},
 	{"github.com/alecthomas/kong", []string{"cmd"}, "flags end at the roof"},
 }
 

@@ -52,7 +52,7 @@ type Config struct {
 
 	Minors MinorsConfig `toml:"minors,omitempty" comment:"ages at which children take over from their parents"`
 
-	SubscriptionAllow   []string `toml:"subscription_allow,omitempty" comment:"hosts and networks inside to which subscriptions may be sent"`
+	SubscriptionAllow   []string `toml:"subscription_allow,omitempty" comment:"hosts and networks inside to which subscriptions may be sent, and from which keys of apps may be fetched"`
 	SubscriptionDeny    []string `toml:"subscription_deny,omitempty" comment:"networks with public addresses that are inside all the same"`
 	SubscriptionRetryMS int64    `toml:"subscription_retry_ms,omitempty" comment:"pause after a first failed notification, doubled each time; 1000 if left out"`
 	SubscriptionTries   int64    `toml:"subscription_tries,omitempty" comment:"failures in a row after which a subscription is in error; 12 if left out"`

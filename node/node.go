@@ -34,6 +34,7 @@ import (
 	"cairn/node/identity"
 	"cairn/node/judge"
 	"cairn/node/keys"
+	"cairn/node/oauth"
 	"cairn/node/patient"
 	"cairn/node/peer"
 	"cairn/node/record"
@@ -63,6 +64,7 @@ type Node struct {
 	Patients *patient.Desk
 	Accounts *account.Desk
 	Staff    *staff.Desk
+	Apps     *oauth.Desk
 	Exchange *exchange.Desk
 	Bundles  *bundle.Desk
 	Feed     *feed.Desk // nil: this node does not listen for HL7 v2 messages
@@ -238,6 +240,9 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Door.SettleWith(n.Recovery)
 	n.Accounts = account.New(n.Door, n.journal, n.store, n.Recovery)
 	n.Staff = staff.New(home, n.Door, n.gate, n.journal, n.store)
+	if err := n.openApps(); err != nil {
+		return err
+	}
 	pen := keys.NewPen(n.ring, n.Chain, home)
 	peers, err := peer.New(home, n.Genesis.ID(), pen, client)
 	if err != nil {
