@@ -29,15 +29,18 @@ func Routes(n *node.Node) []string { return faces(n, "").Routes() }
 func faces(n *node.Node, version string) *face.Mux {
 	root := n.Config.URL
 	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Disclosures: n.Disclosures, Root: root, Software: version}
-	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Staff: n.Staff, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Acting: n.Acting}
-	software := auth.Handler(n.Door, root)
+	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Staff: n.Staff, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Acting: n.Acting, Apps: n.Apps}
+	software := (&auth.Server{Door: n.Door, Apps: n.Apps, Records: n.Records, Root: n.Apps.Root}).Handler()
 	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()
 	everyone := (&public.Server{Node: n}).Handler()
 
 	mux := face.NewMux()
-	mux.Handle("/fhir", records.Handler())
-	mux.Handle("/fhir/", records.Handler())
-	mux.Handle("GET /fhir/.well-known/smart-configuration", software)
+	interactions := face.AnyOrigin(records.Handler())
+	mux.Handle("/fhir", interactions)
+	mux.Handle("/fhir/", interactions)
+	for _, at := range []string{"/fhir/.well-known/smart-configuration", "/.well-known/smart-configuration", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+		mux.Handle("GET "+at, software)
+	}
 	mux.Handle("/auth/", software)
 	mux.Handle("/portal/", people.Handler())
 	mux.Handle("/signin", doorstep)

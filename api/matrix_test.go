@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,33 +33,42 @@ import (
 // open are the routes that answer who has not signed in, each with the reason. A
 // route that is not here refuses everybody unnamed.
 var open = map[string]string{
-	"GET /fhir/metadata":                        "what the server can do; no record (FHIR R4 3.1.0.4)",
-	"GET /fhir/.well-known/smart-configuration": "where to sign in",
-	"POST /auth/token":                          "this is the sign-in: the assertion is signed",
-	"GET /signin":                               "the sign-in page",
-	"GET /signin/register":                      "the page that takes a one-time code",
-	"POST /signin":                              "this is the sign-in: the passkey signs",
-	"POST /signin/options":                      "a fresh challenge, the same for everybody",
-	"POST /signout":                             "ends the caller's own session; nobody has none",
-	"POST /portal/signin":                       "this is the sign-in: the passkey signs",
-	"POST /portal/signin/options":               "a fresh challenge, the same for everybody",
-	"POST /portal/passkeys":                     "the challenge is bound to a one-time code",
-	"POST /portal/consents":                     "the slip is signed by the patient's passkey",
-	"GET /portal/guardian":                      "a public key of the hospital",
-	"POST /portal/recovery":                     "needs the secret of a deposit",
-	"POST /portal/recovery/options":             "needs the secret of a deposit",
-	"POST /portal/safes":                        "needs a handle of a sealed wallet",
-	"POST /portal/pleas":                        "who lost everything asks guardians; it names nobody",
-	"POST /portal/pleas/fetch":                  "needs the random id of the plea",
-	"POST /portal/pleas/shares":                 "needs the random id of the plea",
-	"POST /marks":                               "marks stop; who has a secret may use it anywhere",
-	"POST /calendar/cosign":                     "signs only what this node's own replica holds",
-	"GET /calendar/checkpoint":                  "public",
-	"GET /network.json":                         "public keys",
-	"GET /healthz":                              "whether the node works",
-	"GET /log/":                                 "tiles of blinded leaves",
-	"POST /acknowledgements":                    "the member signs what it acknowledges",
-	"GET /web/":                                 "style and scripts of pages",
+	"GET /fhir/metadata":                          "what the server can do; no record (FHIR R4 3.1.0.4)",
+	"GET /fhir/.well-known/smart-configuration":   "where to sign in",
+	"GET /.well-known/smart-configuration":        "where to sign in",
+	"GET /.well-known/openid-configuration":       "where to sign in",
+	"GET /.well-known/oauth-authorization-server": "where to sign in",
+	"GET /auth/jwks":                              "public keys",
+	"POST /auth/token":                            "this is the sign-in: the assertion is signed",
+	"POST /auth/register":                         "a member's key signs the statement",
+	"OPTIONS /auth/token":                         "what browsers ask before an app's page calls",
+	"OPTIONS /auth/revoke":                        "what browsers ask before an app's page calls",
+	"GET /auth/authorize":                         "a page that has people sign in; who comes without an app's question sees an error",
+	"POST /auth/authorize":                        "as by GET",
+	"GET /signin":                                 "the sign-in page",
+	"GET /signin/register":                        "the page that takes a one-time code",
+	"POST /signin":                                "this is the sign-in: the passkey signs",
+	"POST /signin/options":                        "a fresh challenge, the same for everybody",
+	"POST /signout":                               "ends the caller's own session; nobody has none",
+	"POST /portal/signin":                         "this is the sign-in: the passkey signs",
+	"POST /portal/signin/options":                 "a fresh challenge, the same for everybody",
+	"POST /portal/passkeys":                       "the challenge is bound to a one-time code",
+	"POST /portal/consents":                       "the slip is signed by the patient's passkey",
+	"GET /portal/guardian":                        "a public key of the hospital",
+	"POST /portal/recovery":                       "needs the secret of a deposit",
+	"POST /portal/recovery/options":               "needs the secret of a deposit",
+	"POST /portal/safes":                          "needs a handle of a sealed wallet",
+	"POST /portal/pleas":                          "who lost everything asks guardians; it names nobody",
+	"POST /portal/pleas/fetch":                    "needs the random id of the plea",
+	"POST /portal/pleas/shares":                   "needs the random id of the plea",
+	"POST /marks":                                 "marks stop; who has a secret may use it anywhere",
+	"POST /calendar/cosign":                       "signs only what this node's own replica holds",
+	"GET /calendar/checkpoint":                    "public",
+	"GET /network.json":                           "public keys",
+	"GET /healthz":                                "whether the node works",
+	"GET /log/":                                   "tiles of blinded leaves",
+	"POST /acknowledgements":                      "the member signs what it acknowledges",
+	"GET /web/":                                   "style and scripts of pages",
 }
 
 // herself are the routes that a signed-in person uses on what is her own: they
@@ -74,8 +84,8 @@ var herself = map[string]string{
 
 // victim is who is attacked, with what there is of hers.
 type victim struct {
-	patient, lab, event, commitment, session, passkey, invitation, code, subscription, mandate string
-	cookie, access                                                                             string
+	patient, lab, event, commitment, session, passkey, invitation, code, subscription, mandate, app string
+	cookie, access                                                                                  string
 }
 
 // secretName stands in the victim's records and nowhere else.
@@ -240,12 +250,14 @@ func callers(t *testing.T, north, east house) []caller {
 	researcher := north.staff(t, "researcher")
 	staffCookie, staffValue := cookie(t, researcher, north)
 	ehr := north.software(t, "ehr")
+	otherApp := north.lets(t, otherCookie+"="+otherValue, north.app(t))
 	return []caller{
 		{"nobody", with(1, "", ""), "", nil},
 		{"a token that nobody gave", with(2, "Authorization", "Bearer "+base64.RawURLEncoding.EncodeToString(make([]byte, 32))), "", nil},
 		{"another patient", with(3, "Authorization", "Bearer "+otherToken), "", herself},
 		{"another patient in a browser", with(4, "Cookie", otherCookie+"="+otherValue), "", herself},
 		{"somebody who acts for another patient", with(11, "Authorization", "Bearer "+north.parent(t)), "", herself},
+		{"an app of another patient", with(12, "Authorization", "Bearer "+otherApp), "", nil},
 		{"another hospital", member(t, 5, north, east), "", nil},
 		{"software without rights", with(6, "Authorization", token(north.software(t, "laboratory"))), "", nil},
 		{"the operator", with(7, "Authorization", token(north.software(t, "operator"))), "/admin/", nil},
@@ -323,6 +335,8 @@ func newVictim(t *testing.T, north house) *victim {
 	v.invitation, v.code = in["id"].(string), in["code"].(string)
 	name, value := cookie(t, w, north)
 	v.cookie = name + "=" + value
+	v.app = north.app(t)
+	north.lets(t, v.cookie, v.app)
 	w.Forget(north.id)
 	v.access = bearer(t, w, north)
 	first := func(path, list, member string) string {
@@ -369,7 +383,7 @@ func (v *victim) see(t *testing.T, h house, path string) map[string]any {
 func (v *victim) state(t *testing.T, h house) string {
 	t.Helper()
 	all := map[string]any{}
-	for _, path := range []string{"/portal/consents", "/portal/passkeys", "/portal/mandates", "/portal/recovery", "/portal/safe"} {
+	for _, path := range []string{"/portal/consents", "/portal/passkeys", "/portal/apps", "/portal/mandates", "/portal/recovery", "/portal/safe"} {
 		all[path] = v.see(t, h, path)
 	}
 	var sessions []any
@@ -408,7 +422,7 @@ func (v *victim) paths(t *testing.T, path string) []string {
 	t.Helper()
 	ids := map[string]string{
 		"/portal/invitations/{id}": v.invitation, "/portal/patients/{id}/": v.patient, "/portal/passkeys/{id}": v.passkey, "/portal/sessions/{id}": v.session,
-		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/fhir/Patient/{id}": v.patient,
+		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
 		"/admin/feed/{id}": "1", "/fhir/Subscription/{id}": v.subscription, "/fhir/$export-": "none", "/fhir/Group/{id}": "none", "/fhir/ValueSet/{id}": "none", "/fhir/CodeSystem/{id}": "none",
 	}
 	out := []string{path}
@@ -439,6 +453,14 @@ func (v *victim) body(method, path string) (kind, body string) {
 	switch {
 	case path == "/auth/token":
 		return "application/x-www-form-urlencoded", "grant_type=client_credentials"
+	case path == "/auth/introspect" || path == "/auth/revoke":
+		return "application/x-www-form-urlencoded", "token=" + url.QueryEscape(v.access)
+	case path == "/auth/patient" || path == "/auth/decision" || path == "/auth/authorize":
+		return "application/x-www-form-urlencoded", "ticket=none&decision=allow&patient=" + v.patient
+	case path == "/auth/launch":
+		return js, `{"client_id":"` + v.app + `","patient":"` + v.patient + `"}`
+	case path == "/auth/register" || path == "/admin/apps":
+		return js, `{"client_name":"Nosy","redirect_uris":["https://nosy.example"],"scope":"patient/*.cruds","token_endpoint_auth_method":"none"}`
 	case strings.HasSuffix(path, "/_search"):
 		return "application/x-www-form-urlencoded", "_count=5"
 	case path == "/fhir":

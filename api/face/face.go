@@ -30,6 +30,11 @@ func Body(w http.ResponseWriter, r *http.Request, types ...string) ([]byte, erro
 	return body(w, r, MaxBody, types...)
 }
 
+// BodyUpTo is Body with a bound of its own.
+func BodyUpTo(w http.ResponseWriter, r *http.Request, limit int64, types ...string) ([]byte, error) {
+	return body(w, r, limit, types...)
+}
+
 func body(w http.ResponseWriter, r *http.Request, limit int64, types ...string) ([]byte, error) {
 	if len(types) > 0 {
 		have, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

@@ -19,6 +19,7 @@ import (
 	"cairn/node/fault"
 	"cairn/node/grant"
 	"cairn/node/identity"
+	"cairn/node/oauth"
 	"cairn/node/patient"
 	"cairn/node/recovery"
 	"cairn/node/representative"
@@ -33,6 +34,7 @@ type Server struct {
 	Accounts *account.Desk
 	Staff    *staff.Desk
 	Bundles  *bundle.Desk
+	Apps     *oauth.Desk
 	Recovery *recovery.Desk
 	Acting   *representative.Desk
 
@@ -90,6 +92,8 @@ func (s *Server) Handler() http.Handler {
 		"PUT /portal/safe":                      s.putSafe,
 		"DELETE /portal/safe":                   s.dropSafe,
 		"POST /portal/guardian/releases":        s.release,
+		"GET /portal/apps":                      s.apps,
+		"DELETE /portal/apps/{id}":              s.stopApp,
 		"GET /portal/evidence/{event}":          s.evidence,
 	} {
 		mux.HandleFunc(pattern, s.signedIn(serve))
