@@ -38,9 +38,9 @@ func askAs(cfg node.Config, config, id string, transport http.RoundTripper, wait
 	return &asker{c, cfg, config}, nil
 }
 
-// answer makes an error of no answer, and of any but 200.
+// answer makes an error of no answer, and of any but 2xx.
 func (a *asker) answer(have client.Answer, err error) ([]byte, error) {
-	if err == nil && have.Status == http.StatusOK {
+	if err == nil && have.Status >= 200 && have.Status < 300 {
 		return have.Body, nil
 	}
 	if err != nil {

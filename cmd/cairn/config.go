@@ -48,7 +48,8 @@ in and paths as they are used.
   delete_many  how many records one conditional delete may delete (default 1)
   [minors]     jurisdiction (for people), shared (from this birthday on a child decides,
                default 12), own (from this one on parents have no mandate, default 18)
-  subscription_allow     hosts and networks inside to which notifications may be sent
+  subscription_allow     hosts and networks inside to which notifications may be sent,
+               and from which keys of apps may be fetched
   subscription_deny      networks with public addresses that are inside all the same
   subscription_retry_ms  pause after a first failed notification, doubled each time
                (default 1000)
