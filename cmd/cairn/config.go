@@ -55,6 +55,10 @@ in and paths as they are used.
                (default 1000)
   subscription_tries     failures in a row after which a subscription is in error (default 12)
 
+  relationships          who needs a treatment relationship where the patient said nothing: personal
+               (who signs in here; the default) or required (people for whom software vouches too)
+  relationship_days      days before it begins and after it ends in which it counts (default 30)
+
   [[peer]]     another member's node: member, id (40 hexadecimal digits), address (host:port),
                follow (true: it has no vote)
   [[client]]   software that may sign in: id, name, public_key (PEM file),
