@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,8 +25,8 @@ import (
 
 // hospital is one that the tests of this package share: a process of its own.
 var hospital struct {
-	url string
-	ehr *client.Client
+	url           string
+	ehr, operator *client.Client
 }
 
 // chromium starts browsers.
@@ -78,6 +79,9 @@ func serve(dir string) (stop func(), err error) {
 	_, port, _ := net.SplitHostPort(listen)
 	hospital.url = "http://localhost:" + port
 	if hospital.ehr, err = client.New(hospital.url, "north", "ehr", filepath.Join(home, "keys", "ehr.pem"), http.DefaultClient); err != nil {
+		return nil, err
+	}
+	if hospital.operator, err = client.New(hospital.url, "north", "operator", filepath.Join(home, "keys", "operator.pem"), http.DefaultClient); err != nil {
 		return nil, err
 	}
 	process := exec.Command(binary, "serve", "--config", filepath.Join(home, "cairn.toml"))
@@ -140,6 +144,20 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// through carries a step out again while pages lead on to others.
+func through(t *testing.T, ctx context.Context, step chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	for {
+		err := chromedp.Do(ctx, step)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "navigated") && !strings.Contains(err.Error(), "context with specified id") {
+			t.Fatal(err)
+		}
 	}
 }
 
