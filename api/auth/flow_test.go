@@ -99,7 +99,7 @@ func idToken(t *testing.T, a *app, g given, alg, patient string) map[string]any 
 	if err := json.Unmarshal(do(t, r).body, &set); err != nil {
 		t.Fatal(err)
 	}
-	token, err := jose.ParseSigned(g.ID, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	token, err := jose.ParseSignedCompact(g.ID, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if err != nil {
 		t.Fatalf("%q: %v", g.ID, err)
 	}

@@ -173,12 +173,6 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) code() string {
-	var p struct{ Code string }
-	json.Unmarshal(a.body, &p) //nolint:errcheck // then it is ""
-	return p.Code
-}
-
 // send sends a request as a page of this origin would. headers are "Name: value".
 func (b *browser) send(method, path, body string, headers ...string) answer {
 	b.t.Helper()
@@ -237,17 +231,6 @@ func (b *browser) register(code string) answer {
 		return a
 	}
 	return b.send(http.MethodPost, "/portal/passkeys", `{"name":"laptop","response":`+b.create(a.body)+`}`)
-}
-
-// add binds one more passkey of who is signed in.
-func (b *browser) add() answer {
-	b.t.Helper()
-	a := b.send(http.MethodPost, "/portal/passkeys/options", `{}`)
-	if a.status != http.StatusOK {
-		return a
-	}
-	b.newKey()
-	return b.send(http.MethodPost, "/portal/passkeys", `{"add":true,"name":"another","response":`+b.create(a.body)+`}`)
 }
 
 // challenge asks for a challenge and has the passkey sign it.

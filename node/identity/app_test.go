@@ -208,7 +208,7 @@ func TestAssertionsOfApps(t *testing.T) {
 			t.Errorf("%s: %q %v", name, s.ID, err)
 		}
 	}
-	pem := fmt.Sprintf("%x", elliptic.Marshal(elliptic.P384(), ec.X, ec.Y)) //nolint:staticcheck // as an attacker would take it
+	pem := fmt.Sprintf("%x", must(ec.PublicKey.Bytes())) // as an attacker would take it
 	none := func(payload string) string {
 		b := base64.RawURLEncoding
 		return b.EncodeToString([]byte(`{"alg":"none"}`)) + "." + b.EncodeToString([]byte(payload)) + "."
@@ -321,4 +321,11 @@ func BenchmarkSignIn(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func must(raw []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return raw
 }

@@ -99,7 +99,7 @@ type signed struct {
 // verified checks a client assertion: its signature, its times, that it is for
 // this node, and that it was not used before.
 func (d *Door) verified(ctx context.Context, assertion string, now time.Time) (s signed, err error) {
-	token, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.ES384, jose.RS384})
+	token, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.ES384, jose.RS384})
 	if err != nil || len(token.Signatures) != 1 {
 		return s, denied("malformed", err)
 	}

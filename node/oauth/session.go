@@ -31,8 +31,6 @@ type Session struct {
 	Browser   string                         `json:"browser,omitempty"` // the session with which online access ends
 
 	actor identity.Actor // set where the app is at work; else Actor is opened
-	given scope.Set      // what this token is given, where that is less than Actor has
-	some  bool           // given counts
 }
 
 // SetExpiresAt and the methods below are fosite's.

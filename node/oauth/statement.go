@@ -97,7 +97,7 @@ func (d *Desk) Registered(ctx context.Context, signed string) (registration.App,
 
 // stated checks a statement, and returns what it says and which member does.
 func (d *Desk) stated(ctx context.Context, signed string) (payload []byte, by member.Member, err error) {
-	token, err := jose.ParseSigned(signed, []jose.SignatureAlgorithm{jose.ES384, jose.RS384})
+	token, err := jose.ParseSignedCompact(signed, []jose.SignatureAlgorithm{jose.ES384, jose.RS384})
 	if err != nil || len(token.Signatures) != 1 || token.Signatures[0].Header.JSONWebKey != nil {
 		return nil, by, unstated("this is no signed software statement", err)
 	}
