@@ -163,6 +163,7 @@ func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind,
 		return err
 	}
 	out.body = sealed.Body
+	out.index = search.Index{} // what is stored of it is ready, and many drafts may wait at once
 	out.event, err = d.journal.Draft(proof.Event{
 		Kind: kind, Time: v.Updated, Actor: gate.Describe(actor), Subject: gate.PatientReference(out.subject),
 		Purpose: actor.Purpose(), Action: action, Allowed: true, Rule: "policy.write",

@@ -42,6 +42,11 @@ type Refusal struct {
 // maxLines bounds the lines of one import.
 const maxLines = 10_000
 
+// importing is how many bytes of imports are prepared and written at once, each
+// taking several times that in memory; further ones wait. A larger import is
+// alone. It is enough for one to be written while the processors prepare others.
+const importing = 3 << 20
+
 // Import stores NDJSON, a resource a line, each on its own as an update would:
 // the next version under its id, or its first; one without an id gets a new
 // one. A line that is refused leaves the others alone. All that is stored is
@@ -58,6 +63,11 @@ func (d *Desk) Import(ctx context.Context, actor identity.Actor, key string, bod
 			return before, err
 		}
 	}
+	weight := int64(min(len(body), importing))
+	if err := d.imports.Acquire(ctx, weight); err != nil {
+		return Imported{}, fault.As(err)
+	}
+	defer d.imports.Release(weight)
 	in, err := readLines(body)
 	if err != nil {
 		return Imported{}, err
@@ -189,7 +199,9 @@ func (d *Desk) importLines(ctx context.Context, actor identity.Actor, in *lines,
 		if f := fault.As(err); err != nil && (f.Kind == fault.Invalid || f.Kind == fault.TooLarge || f.Kind == fault.Conflict) {
 			in.faults[i], err = f, nil
 		}
-		drafts[i] = w
+		if drafts[i] = w; w != nil {
+			w.version.Raw = nil // it is sealed, and nobody is answered with it
+		}
 		return err
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"cairn/fhir/resource"
 	"cairn/node/evidence"
@@ -30,6 +31,7 @@ type Desk struct {
 	store   *store.Store
 	rules   Rules
 	claims  Claims // nil: what resources claim is not held against them
+	imports *semaphore.Weighted
 }
 
 // Rules are what a hospital may choose about its records.
@@ -47,7 +49,7 @@ type Rules struct {
 
 // New makes the desk.
 func New(g *gate.Gate, v *vault.Vault, j *evidence.Journal, st *store.Store, rules Rules) *Desk {
-	return &Desk{gate: g, vault: v, journal: j, store: st, rules: rules}
+	return &Desk{gate: g, vault: v, journal: j, store: st, rules: rules, imports: semaphore.NewWeighted(importing)}
 }
 
 // Rules returns what the hospital chose.
