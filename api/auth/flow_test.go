@@ -370,6 +370,25 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// TestRefreshWithoutName: an app without a secret need not say who it is when it
+// refreshes; one that has something to prove itself with does.
+func TestRefreshWithoutName(t *testing.T) {
+	b, _ := person(t)
+	nameless := &app{t: t}
+	for auth, want := range map[string]int{"none": 200, "client_secret_basic": 401, "private_key_jwt": 401} {
+		a := newApp(t, auth, "patient/*.rs offline_access")
+		g := a.redeem(a.code(b, "patient/Patient.r offline_access"))
+		if _, r := nameless.refresh(g.Refresh); r.status != want {
+			t.Errorf("%s: %d %s", auth, r.status, r.body)
+		}
+	}
+	for _, token := range []string{"", "x", "ory_rt_x.y"} {
+		if _, r := nameless.refresh(token); r.status != 401 {
+			t.Errorf("%q: %d %s", token, r.status, r.body)
+		}
+	}
+}
+
 // TestRefreshAtOnce: of many who show the same refresh token at once, at most one is
 // served, and then nobody has anything.
 func TestRefreshAtOnce(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +242,35 @@ func TestAssertionsOfApps(t *testing.T) {
 		}
 	}
 	aloneApp(t, m)
+}
+
+// TestAssertionWithoutIAT: SMART asks for no iat. An assertion without one is good
+// once, after a restart too.
+func TestAssertionWithoutIAT(t *testing.T) {
+	ec, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := doors(t)
+	start := func() *Door {
+		d := open(book{"north": {ID: "north", Active: true}})
+		d.Consult(apps{"app": {Software{ID: "app", Name: "Chart"}, []jose.JSONWebKey{{Key: &ec.PublicKey}}}})
+		return d
+	}
+	d := start()
+	m := assertions{t, d, ec, nil}
+	plain := regexp.MustCompile(`"iat":\d+,`).ReplaceAllString(m.claims("app"), "")
+	for _, aud := range []string{"http://x/auth/token", "http://x"} {
+		once := m.sign(jose.ES384, ec, nil, strings.Replace(strings.Replace(plain, "http://x/auth/token", aud, 1), `"jti":"`, `"jti":"`+aud, 1))
+		if _, err := d.Assert(bg, once); err != nil {
+			t.Errorf("%s: %v", aud, err)
+		}
+		for name, door := range map[string]*Door{"again": d, "after a restart": start()} {
+			if _, err := door.Assert(bg, once); !fault.Is(err, fault.Unauthenticated) {
+				t.Errorf("%s, %s: %v", aud, name, err)
+			}
+		}
+	}
 }
 
 // aloneApp: an app that was registered for it signs in for itself, with its scopes

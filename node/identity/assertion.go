@@ -76,7 +76,8 @@ func SignAssertion(key crypto.Signer, c Claims) (string, error) {
 // restart has an iat that had passed by then; New waits for the next full
 // second, since iat has no fraction; and nothing with an earlier iat is
 // accepted. It relies on a clock that a restart does not set back. Where several
-// processes share a database, the table is there as well.
+// processes share a database, the table is there as well, and so it is for
+// assertions without an iat.
 func (d *Door) signIn(ctx context.Context, assertion string, now time.Time) (Actor, error) {
 	s, err := d.verified(ctx, assertion, now)
 	if err != nil {
@@ -118,10 +119,17 @@ func (d *Door) verified(ctx context.Context, assertion string, now time.Time) (s
 		return s, err
 	}
 	c := &s.claims
-	if first, err := d.first(ctx, &d.seen, "assertion "+c.Issuer+" "+c.ID, c.Expiry.Time().Add(skew), now); err != nil {
+	first, err := d.first(ctx, &d.seen, "assertion "+c.Issuer+" "+c.ID, c.Expiry.Time().Add(skew), now)
+	if err == nil && first && c.IssuedAt == nil && !d.store.Shared() {
+		first, err = d.firstEver(ctx, "assertion "+c.Issuer+" "+c.ID, c.Expiry.Time().Add(skew), now)
+	}
+	switch {
+	case err != nil:
 		return s, err
-	} else if !first {
+	case !first:
 		return s, denied("replayed", nil)
+	case c.IssuedAt == nil:
+		return s, nil
 	}
 	if err := until(ctx, c.IssuedAt.Time()); err != nil {
 		return s, fault.As(err)
@@ -177,12 +185,14 @@ func (d *Door) timely(c Claims, now time.Time) error {
 	switch {
 	case c.Subject != c.Issuer:
 		return denied("subject", errors.New("sub is not iss"))
-	case len(c.Audience) != 1 || c.Audience[0] != d.url+"/auth/token":
-		return denied("audience", errors.New("aud is not this node's token endpoint"))
-	case c.Expiry == nil || c.IssuedAt == nil || c.ID == "" || len(c.ID) > 128:
-		return denied("incomplete", errors.New("exp, iat and jti are required"))
+	case len(c.Audience) != 1 || c.Audience[0] != d.url+"/auth/token" && c.Audience[0] != d.url: // SMART App Launch names the one, RFC 7523bis the other
+		return denied("audience", errors.New("aud is neither this node's token endpoint nor this node"))
+	case c.Expiry == nil || c.ID == "" || len(c.ID) > 128:
+		return denied("incomplete", errors.New("exp and jti are required"))
 	case now.After(c.Expiry.Time().Add(skew)) || c.Expiry.Time().After(now.Add(assertionLife+skew)):
 		return denied("expired", nil)
+	case c.IssuedAt == nil: // SMART App Launch 2.2, 3.1.2 does not ask for it
+		return nil
 	case c.IssuedAt.Time().After(now.Add(skew)):
 		return denied("future", nil)
 	case c.IssuedAt.Time().Before(d.started):

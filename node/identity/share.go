@@ -155,8 +155,12 @@ func (d *Door) first(ctx context.Context, memory *once, id string, until, now ti
 	if first, err := memory.first(id, until, now); err != nil || !first || !d.store.Shared() {
 		return first, err
 	}
-	var first bool
-	err := d.store.Update(ctx, func(tx *store.Tx) (err error) {
+	return d.firstEver(ctx, id, until, now)
+}
+
+// firstEver is first, after a restart too: it writes.
+func (d *Door) firstEver(ctx context.Context, id string, until, now time.Time) (first bool, err error) {
+	err = d.store.Update(ctx, func(tx *store.Tx) (err error) {
 		first, err = tx.Use(sha256.Sum256([]byte("cairn/once/v1\x00"+id)), until.UnixMilli(), now.UnixMilli())
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -233,6 +234,11 @@ func (d *Desk) identify(ctx context.Context, r *http.Request, form url.Values) (
 			return caller{}, errClient
 		}
 		method = registration.AuthSecret
+	case form.Get("client_id") == "" && form.Get("grant_type") == registration.GrantRefresh:
+		var err error
+		if id, err = d.namedBy(ctx, form.Get("refresh_token")); err != nil {
+			return caller{}, err
+		}
 	default:
 		id = form.Get("client_id")
 	}
@@ -252,6 +258,21 @@ func (d *Desk) identify(ctx context.Context, r *http.Request, form url.Values) (
 		return caller{}, errClient
 	}
 	return caller{id: app.ID, app: app}, nil
+}
+
+// namedBy returns the id of the app that a refresh token was given to, "" for none:
+// apps without a secret need not say who they are when they refresh (RFC 6749,
+// 3.2.1), and some do not.
+func (d *Desk) namedBy(ctx context.Context, refresh string) (string, error) {
+	_, signature, _ := strings.Cut(refresh, ".")
+	request, _, err := storage{d}.getRequest(ctx, ticketRefresh, signature)
+	if errors.Is(err, fosite.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return request.GetClient().GetID(), nil
 }
 
 // AssertionType is the client_assertion_type of RFC 7523, 2.2.
