@@ -1,6 +1,6 @@
 // Package conformance_test lets the clients that hospitals and apps use drive a
-// running hospital: fhir-kit-client, fhirclient and @medplum/core, as they are
-// published.
+// running hospital: fhir-kit-client, fhirclient, @medplum/core and openid-client, as
+// they are published.
 package conformance_test
 
 import (
@@ -18,7 +18,10 @@ import (
 	"cairn/demo"
 )
 
-var hospital *demo.Hospital
+var (
+	town     *demo.Consortium
+	hospital *demo.Hospital
+)
 
 // modules is the folder with the clients and their stories.
 var modules string
@@ -47,8 +50,7 @@ func setUp(m *testing.M) (int, error) {
 	if modules, err = install(); err != nil {
 		return 1, err
 	}
-	town, err := demo.Found(demo.Options{Binary: binary, Dir: filepath.Join(dir, "town")})
-	if err != nil {
+	if town, err = demo.Found(demo.Options{Binary: binary, Dir: filepath.Join(dir, "town")}); err != nil {
 		return 1, err
 	}
 	defer town.Close()
@@ -117,7 +119,7 @@ func clinician() *client.Client {
 
 // story runs one script against the hospital and counts its steps, so that a
 // story that ends early is no success.
-func story(t *testing.T, name string, steps int) {
+func story(t *testing.T, name string, steps int, environment ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	token, err := clinician().Token(ctx)
@@ -128,6 +130,7 @@ func story(t *testing.T, name string, steps int) {
 	cmd := exec.CommandContext(ctx, "node", "--experimental-websocket", name)
 	cmd.Dir = modules
 	cmd.Env = append(os.Environ(), "CAIRN_FHIR="+hospital.URL+"/fhir", "CAIRN_TOKEN="+token)
+	cmd.Env = append(cmd.Env, environment...)
 	out, err := cmd.CombinedOutput()
 	done := 0
 	for in := bufio.NewScanner(strings.NewReader(string(out))); in.Scan(); {
