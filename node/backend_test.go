@@ -16,12 +16,14 @@ var server *postgres.Server
 // onBoth are the tests that run on both databases.
 const onBoth = "^Test(Feed|Reindex)"
 
+const backendEnv = "CAIRN_TEST_STORE"
+
 // TestMain runs the tests on SQLite, then those of onBoth (or those that -run
 // names) on a PostgreSQL server of their own. CAIRN_TEST_STORE=sqlite or postgres
 // runs them on one only.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	only, code := os.Getenv("CAIRN_TEST_STORE"), 0
+	only, code := os.Getenv(backendEnv), 0
 	if only != "postgres" {
 		code = m.Run()
 	}
@@ -55,6 +57,7 @@ func onPostgres(m *testing.M) int {
 // onStore has a hospital that was founded keep its records where the tests run.
 func onStore(t *testing.T, cfg *Config) {
 	t.Helper()
+	os.Getenv(backendEnv) // so that go test keeps the results of each choice apart; it does not see what TestMain reads
 	if server == nil {
 		return
 	}

@@ -58,6 +58,7 @@ var schemas sync.Map // of data directories on the server, by directory
 // of the server that stands for it.
 func options(t testing.TB, dir string) (o store.Options) {
 	t.Helper()
+	os.Getenv(backendEnv) // so that go test keeps the results of each choice apart; it does not see what TestMain reads
 	if server == nil {
 		return o
 	}
