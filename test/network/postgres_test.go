@@ -22,7 +22,6 @@ import (
 	"cairn/node/keys"
 	"cairn/node/peer"
 	"cairn/test/postgres"
-	"cairn/wallet"
 )
 
 // pair is a consortium of which the first hospital keeps its records in
@@ -263,11 +262,7 @@ func (p *pair) bothWrite(t *testing.T) {
 func (p *pair) consent(t *testing.T) {
 	ctx := within(t, time.Minute)
 	id, lab, _ := newPatient(ctx, t, p.a)
-	grantee, err := client.New(p.a.URL, "south", "south", filepath.Join(p.town.Find("south").Dir, "keys", "client.pem"), p.atB)
-	if err != nil {
-		t.Fatal(err)
-	}
-	grantee = grantee.As("p-1", "Dr. Test", "physician", "ward 3", "TREAT")
+	grantee := peerThrough(t, p.town.Find("south"), p.a, p.atB)
 	read := func() int {
 		answer, err := grantee.Do(ctx, http.MethodGet, "/fhir/Observation/"+lab, nil)
 		if err != nil {
@@ -278,8 +273,8 @@ func (p *pair) consent(t *testing.T) {
 	if got := read(); got != http.StatusNotFound { // b remembers that she has said nothing
 		t.Fatalf("before: status %d", got)
 	}
-	var w *wallet.Wallet
-	if w, err = demo.NewWallet(p.town, demo.Person{IDs: map[string]string{p.a.ID: id}}, p.a); err != nil {
+	w, err := demo.NewWallet(p.town, demo.Person{IDs: map[string]string{p.a.ID: id}}, p.a)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {

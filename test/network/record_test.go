@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,8 +12,6 @@ import (
 	"time"
 
 	"cairn/client"
-	"cairn/demo"
-	"cairn/node/peer"
 	"cairn/proof"
 )
 
@@ -111,49 +108,6 @@ func TestOldVersionIsJudgedByItself(t *testing.T) {
 	if a, err := who.Do(ctx, http.MethodGet, "/fhir/Observation/"+s.vital+"/_history/2", nil); err != nil || a.Status != http.StatusNotFound {
 		t.Errorf("a version of a deleted record: status %d %v", a.Status, err)
 	}
-}
-
-// asPeer returns a physician of one hospital who asks another directly, with
-// the key that stands in the member book.
-func asPeer(t *testing.T, from, to *demo.Hospital) *client.Client {
-	t.Helper()
-	signed := &http.Client{Transport: signing{newColleague(t, from), to}}
-	c, err := client.New(to.URL, from.ID, from.ID, from.Dir+"/keys/client.pem", signed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.As("p-9", "Dr. Peer", "physician", "ward 1", "TREAT")
-}
-
-// signing sends FHIR requests as another hospital does: signed by it.
-type signing struct {
-	from *colleague
-	to   *demo.Hospital
-}
-
-func (s signing) RoundTrip(req *http.Request) (*http.Response, error) {
-	path, ok := strings.CutPrefix(req.URL.RequestURI(), "/fhir/")
-	if !ok {
-		return town.Client().Transport.RoundTrip(req)
-	}
-	var body []byte
-	if req.Body != nil {
-		var err error
-		if body, err = io.ReadAll(req.Body); err != nil {
-			return nil, err
-		}
-	}
-	who := peer.Person{ID: "p-9", Name: "Dr. Peer", Role: "physician", Unit: "ward 1", Purpose: "TREAT"}
-	out, err := s.from.Prepare(req.Context(), at(s.to), who, req.Method, path, body)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range []string{"Content-Type", "Accept", "Prefer"} {
-		if v := req.Header.Get(name); v != "" {
-			out.Header.Set(name, v)
-		}
-	}
-	return town.Client().Transport.RoundTrip(out)
 }
 
 // TestEverythingIsWhatMayBeSeen: $everything follows the references of what its

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -137,12 +136,8 @@ func (p *pair) denial(t *testing.T) {
 	ctx := within(t, time.Minute)
 	id, lab, _ := newPatient(ctx, t, p.a)
 	south := p.town.Find("south")
-	grantee, err := client.New(p.a.URL, south.ID, south.ID, filepath.Join(south.Dir, "keys", "client.pem"), p.atB)
-	if err != nil {
-		t.Fatal(err)
-	}
 	readers := map[string]*client.Client{
-		"staff": p.ehrB.As("p-1", "Dr. Test", "physician", "ward 3", "TREAT"), "grantee": grantee.As("p-2", "Dr. South", "physician", "ward 1", "TREAT"),
+		"staff": p.ehrB.As("p-1", "Dr. Test", "physician", "ward 3", "TREAT"), "grantee": peerThrough(t, south, p.a, p.atB),
 	}
 	read := func(who string) int {
 		a, err := readers[who].Do(ctx, http.MethodGet, "/fhir/Observation/"+lab, nil)
