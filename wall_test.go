@@ -86,6 +86,7 @@ var only = []struct {
 	{"github.com/gofhir/fhirpath", []string{"fhir/fhirpath"}, "one room meters the FHIRPath engine, which has no limits of its own"},
 	{"github.com/antlr4-go/", []string{"fhir/fhirpath"}, "the engine's parser"},
 	{"github.com/ory/fosite", []string{"node/oauth"}, "one room knows the OAuth library"},
+	{"github.com/coreos/go-oidc", []string{"node/identity/provider"}, "one room meets the hospital's OpenID provider"},
 	{"github.com/alecthomas/kong", []string{"cmd"}, "flags end at the roof"},
 }
 

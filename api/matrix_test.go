@@ -69,6 +69,7 @@ var open = map[string]string{
 	"GET /log/":                                   "tiles of blinded leaves",
 	"POST /acknowledgements":                      "the member signs what it acknowledges",
 	"GET /web/":                                   "style and scripts of pages",
+	"GET /signin/provider":                        "sends a browser to the hospital's OpenID provider",
 }
 
 // herself are the routes that a signed-in person uses on what is her own: they

@@ -60,10 +60,11 @@ type Config struct {
 	Relationships    string `toml:"relationships,omitempty" comment:"who needs a treatment relationship where the patient said nothing: personal (who signs in here; if left out), or required (people for whom software vouches too)"`
 	RelationshipDays int64  `toml:"relationship_days,omitempty" comment:"days before a relationship begins and after it ends in which it counts; 30 if left out"`
 
-	Peers   []PeerConfig      `toml:"peer" comment:"the other members' nodes"`
-	Clients []identity.Client `toml:"client" comment:"software of this hospital that may sign in"`
-	MLLP    MLLPConfig        `toml:"mllp,omitempty" comment:"listener for HL7 v2 messages"`
-	Senders []SenderConfig    `toml:"sender,omitempty" comment:"systems that may send HL7 v2 messages"`
+	Peers    []PeerConfig      `toml:"peer" comment:"the other members' nodes"`
+	Clients  []identity.Client `toml:"client" comment:"software of this hospital that may sign in"`
+	Provider ProviderConfig    `toml:"provider,omitempty" comment:"the hospital's OpenID Connect provider, where its staff may sign in"`
+	MLLP     MLLPConfig        `toml:"mllp,omitempty" comment:"listener for HL7 v2 messages"`
+	Senders  []SenderConfig    `toml:"sender,omitempty" comment:"systems that may send HL7 v2 messages"`
 }
 
 // PeerConfig is where another member's node is reached by this one's.
@@ -130,7 +131,7 @@ func configText(path string, problems []problem) string {
 }
 
 func (c *Config) resolve(base string) {
-	files := []*string{&c.Genesis, &c.Data, &c.Keys, &c.TLSCert, &c.TLSKey, &c.Profiles, &c.MLLP.TLSCert, &c.MLLP.TLSKey, &c.MLLP.ClientCA}
+	files := []*string{&c.Genesis, &c.Data, &c.Keys, &c.TLSCert, &c.TLSKey, &c.Profiles, &c.MLLP.TLSCert, &c.MLLP.TLSKey, &c.MLLP.ClientCA, &c.Provider.ClientSecret}
 	for i := range c.Clients {
 		files = append(files, &c.Clients[i].PublicKey)
 	}
@@ -226,7 +227,7 @@ func (c Config) problems() []problem {
 		need(key+"id", p.ID, nodeID(p.ID), "%q is not 40 hexadecimal digits", p.ID)
 		need(key+"address", p.Address, hostPort(p.Address), "%q is not host:port", p.Address)
 	}
-	return append(append(out, c.clientProblems()...), c.mllpProblems()...)
+	return append(append(append(out, c.clientProblems()...), c.mllpProblems()...), c.providerProblems()...)
 }
 
 // storeText says what is wrong with the address of a database, without it: it

@@ -209,7 +209,11 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 	n.beat = evidence.NewBeat(evidence.BeatConfig{
 		Member: home, Network: n.Genesis.ID(), Every: time.Duration(n.Genesis.Params.BeatMillis) * time.Millisecond, Logger: n.Log, //nolint:gosec // bounded by Validate
 	}, n.Evidence, n.store, n.Chain, n.ring)
-	n.Door, err = identity.New(ctx, identity.Config{Member: home, Network: n.Genesis.ID(), URL: n.Config.URL, Clients: n.Config.Clients, Feeds: n.Config.feeds()}, n.Chain, n.store,
+	idp, err := n.Config.provider()
+	if err != nil {
+		return err
+	}
+	n.Door, err = identity.New(ctx, identity.Config{Member: home, Network: n.Genesis.ID(), URL: n.Config.URL, Clients: n.Config.Clients, Feeds: n.Config.feeds(), Provider: idp}, n.Chain, n.store,
 		n.chest, keys.ChestPasskeys)
 	if err != nil {
 		return err

@@ -52,8 +52,10 @@ func (s *Server) Handler() http.Handler {
 		})
 	}
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET /signin":          s.page,
-		"GET /signin/register": s.registerPage,
+		"GET /signin":                    s.page,
+		"GET /signin/register":           s.registerPage,
+		"GET /signin/provider":           s.leave,
+		"GET " + identity.ProviderReturn: s.comeBack,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := serve(w, r); err != nil {
@@ -138,6 +140,16 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 		Again          bool
 		Role, Provider string
 	}{frame{"Sign in", s.Door.Hospital(), back}, err == nil, q.Get("role"), ""}
+	if s.Door.HasProvider() {
+		to := url.Values{"return": {back}}
+		if data.Role != "" {
+			to.Set("role", data.Role)
+		}
+		if data.Again {
+			to.Set("again", "1")
+		}
+		data.Provider = "/signin/provider?" + to.Encode()
+	}
 	return s.show(w, http.StatusOK, "signin.html", data)
 }
 
@@ -217,6 +229,36 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) entrance(r *http.Request) account.Entrance {
 	return account.Entrance{Device: face.Device(r), Instead: s.Door.Instead(r)}
+}
+
+// leave sends the browser to the hospital's OpenID provider.
+func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	to, cookie, err := s.Door.BeginProvider(r.Context(), identity.Errand{Return: Back(q.Get("return")), Role: q.Get("role"), Again: q.Get("again") != ""})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.SetCookie(w, cookie)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// comeBack takes the browser that the provider sends back.
+func (s *Server) comeBack(w http.ResponseWriter, r *http.Request) error {
+	if !s.tries.Allows(r, 1) {
+		return fault.New(fault.Busy, "rate", "too many sign-ins fail from this address").WithHint("wait a few seconds, then try again")
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.SetCookie(w, s.Door.NoErrand())
+	secret, errand, err := s.Accounts.Vouched(r, s.entrance(r))
+	if err != nil {
+		return err
+	}
+	s.tries.Return(r, 1)
+	http.SetCookie(w, s.Door.Cookie(secret))
+	http.Redirect(w, r, Back(errand.Return), http.StatusSeeOther)
+	return nil
 }
 
 // signOut ends the session of the request and takes its cookie away, also from who

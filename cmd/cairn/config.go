@@ -63,6 +63,9 @@ in and paths as they are used.
                follow (true: it has no vote)
   [[client]]   software that may sign in: id, name, public_key (PEM file),
                rights (records, invite, operate)
+  [provider]   OpenID provider of the staff: issuer, client_id, client_secret (file), role_claim,
+               roles (VALUE=ROLE); also scopes, id_claim, name_claim, unit_claim, units
+               (VALUE=Organization/ID), team_claim, teams, practitioner_claim, acr
   [mllp]       listener for HL7 v2 messages: listen (host:port), tls_cert, tls_key, client_ca,
                plain, processing, connections, queue, queue_mb
   [[sender]]   a system that may send them: name, application (MSH-3), facility (MSH-4), client,

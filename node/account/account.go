@@ -7,6 +7,7 @@ package account
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ type Entrance struct {
 // also is what is written with a session: what Entrance asks for, that the
 // passkey was used, and the event.
 func (d *Desk) also(p *identity.Proven, e Entrance) ([]func(*store.Tx) error, error) {
-	draft, err := d.journal.Draft(d.event(proof.KindSignIn, p.Actor, "signin", p.Actor.Assurance().Level.String()))
+	draft, err := d.journal.Draft(d.event(proof.KindSignIn, p.Actor, "signin", how(p.Actor.Assurance())))
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +56,11 @@ func (d *Desk) also(p *identity.Proven, e Entrance) ([]func(*store.Tx) error, er
 		also = append(also, e.Instead)
 	}
 	return also, nil
+}
+
+// how says in the log how somebody signed in.
+func how(a identity.Assurance) string {
+	return strings.TrimSpace(a.Level.String() + " " + a.Method)
 }
 
 // SignIn checks a passkey and opens a browser session. It returns the session's
@@ -78,6 +84,35 @@ func (d *Desk) Enter(ctx context.Context, p *identity.Proven, e Entrance) (secre
 	return secret, p.Actor, err
 }
 
+// Vouched opens a browser session for somebody for whom the hospital's OpenID
+// provider vouches, in the request with which her browser comes back. Her account
+// is made, or brought to what the provider says of her.
+func (d *Desk) Vouched(r *http.Request, e Entrance) (secret string, errand identity.Errand, err error) {
+	p, errand, err := d.door.FinishProvider(r)
+	if err != nil {
+		return "", errand, d.notLetIn(r.Context(), err)
+	}
+	if p.Unkept() {
+		acc := p.Account()
+		draft, err := d.journal.Draft(proof.Event{Kind: proof.KindStaffChanged, Time: time.Now().UnixMilli(), Actor: gate.Describe(p.Actor), Action: "provider",
+			Allowed: true, Rule: "policy.provider", Detail: "account " + acc.ID + ", roles " + strings.Join(acc.Roles, " ") + ", as the hospital's OpenID provider says"})
+		if err != nil {
+			return "", errand, err
+		}
+		err = d.store.Update(r.Context(), func(tx *store.Tx) error {
+			if err := p.Keep(tx); err != nil {
+				return err
+			}
+			return draft.Append(tx)
+		})
+		if err != nil {
+			return "", errand, err
+		}
+	}
+	secret, _, err = d.Enter(r.Context(), p, e)
+	return secret, errand, err
+}
+
 // Token checks a patient's passkey and opens a session for software of hers.
 func (d *Desk) Token(ctx context.Context, at identity.Attempt, e Entrance) (identity.Token, error) {
 	p, err := d.prove(ctx, at)
@@ -95,12 +130,20 @@ func (d *Desk) Token(ctx context.Context, at identity.Attempt, e Entrance) (iden
 	return d.door.OpenToken(ctx, p.Actor, e.Device, also...)
 }
 
-// prove logs who held a good passkey and was not let in. What strangers try is
-// not logged: they could fill the log.
+// prove checks a passkey.
 func (d *Desk) prove(ctx context.Context, at identity.Attempt) (*identity.Proven, error) {
 	p, err := d.door.Prove(ctx, at)
+	if err != nil {
+		return nil, d.notLetIn(ctx, err)
+	}
+	return p, nil
+}
+
+// notLetIn logs who proved who she is and was not let in, and returns err. What
+// strangers try is not logged: they could fill the log.
+func (d *Desk) notLetIn(ctx context.Context, err error) error {
 	if !errors.Is(err, identity.ErrAccount) {
-		return p, err
+		return err
 	}
 	draft, bad := d.journal.Draft(proof.Event{Kind: proof.KindSignInRefused, Time: time.Now().UnixMilli(), Actor: proof.Actor{Kind: proof.ActorStaff},
 		Action: "signin", Rule: "account", Explanation: "The account is disabled, or has not the role."})
@@ -108,9 +151,9 @@ func (d *Desk) prove(ctx context.Context, at identity.Attempt) (*identity.Proven
 		bad = d.store.Update(ctx, draft.Append)
 	}
 	if bad != nil {
-		return nil, bad
+		return bad
 	}
-	return nil, err
+	return err
 }
 
 // Register keeps the passkey of who holds a one-time code, using the code up. It

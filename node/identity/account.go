@@ -111,26 +111,32 @@ func accountBound(id string) []byte { return append([]byte("cairn/account/v1\x00
 // KeepAccount writes an account. Whoever is signed in with it is signed out, her
 // apps too, at once and at every process: what she may do is that of her next sign-in.
 func (d *Door) KeepAccount(tx *store.Tx, a Account, now time.Time) error {
+	_, err := d.keepAccount(tx, a, now)
+	return err
+}
+
+// keepAccount returns the account as it was written.
+func (d *Door) keepAccount(tx *store.Tx, a Account, now time.Time) (Account, error) {
 	if err := a.Validate(); err != nil {
-		return err
+		return Account{}, err
 	}
 	if old, err := d.AccountIn(&tx.View, a.ID); err == nil {
 		a.Changed = old.Changed
 	} else if !fault.Is(err, fault.NotFound) {
-		return err
+		return Account{}, err
 	}
 	a.Changed = max(now.UnixMilli(), a.Changed+1)
 	plain, err := json.Marshal(a)
 	if err != nil {
-		return fault.Wrap(fault.Broken, "account", "an account cannot be kept", err)
+		return Account{}, fault.Wrap(fault.Broken, "account", "an account cannot be kept", err)
 	}
 	if _, err := tx.DeleteSessions(StaffOwner(a.ID)); err != nil {
-		return err
+		return Account{}, err
 	}
 	if err := tx.EndFamilies(StaffOwner(a.ID)); err != nil {
-		return err
+		return Account{}, err
 	}
-	return tx.PutAccount(&store.Account{ID: a.ID, Provider: d.providerHash(a.Provider, a.Subject), Body: d.box.seal(plain, accountBound(a.ID)), Changed: a.Changed})
+	return a, tx.PutAccount(&store.Account{ID: a.ID, Provider: d.providerHash(a.Provider, a.Subject), Body: d.box.seal(plain, accountBound(a.ID)), Changed: a.Changed})
 }
 
 // providerHash names a person of an OpenID provider, "" if there is none.

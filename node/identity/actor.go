@@ -64,6 +64,7 @@ type Actor struct {
 	carried                  *carried
 	through                  string
 	family                   string
+	ends                     int64 // of the session in which she asks, Unix milliseconds
 }
 
 // Kind returns what kind of actor this is; "" for nobody.

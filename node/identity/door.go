@@ -11,6 +11,7 @@ import (
 	"cairn/fhir/scope"
 	"cairn/node/fault"
 	"cairn/node/identity/dpop"
+	"cairn/node/identity/provider"
 	"cairn/node/store"
 )
 
@@ -21,6 +22,8 @@ type Config struct {
 	URL     string   // this node's root URL, the audience of assertions
 	Clients []Client // software that this hospital registered
 	Feeds   []Feed   // those of it that speak without credentials of their own
+
+	Provider *provider.Provider // the hospital's OpenID provider; nil: it has none
 }
 
 // Door checks credentials. Its methods are safe for concurrent use.
@@ -31,7 +34,8 @@ type Door struct {
 	store       *store.Store
 	clients     map[string]registered
 	feeds       []Feed
-	register    Register // nil: there are no apps
+	register    Register           // nil: there are no apps
+	provider    *provider.Provider // nil: there is none
 	started     time.Time
 
 	sessions   tokens
@@ -66,7 +70,7 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 		return nil, err
 	}
 	d := &Door{
-		member: cfg.Member, network: cfg.Network, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients, feeds: cfg.Feeds,
+		member: cfg.Member, network: cfg.Network, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients, feeds: cfg.Feeds, provider: cfg.Provider,
 		started: started, sessions: &sessions{}, challenges: newChallenges(), box: box{aead},
 	}
 	if st.Shared() {

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -167,9 +168,12 @@ type Attempt struct {
 type Proven struct {
 	door  *Door
 	Actor Actor
-	key   *credential
-	acc   *Account
+	key   *credential // nil: the provider vouches
+	acc   *Account    // nil: a patient
 	at    time.Time
+
+	unkept bool  // the account is to be written as the provider says it is
+	kept   int64 // Changed of the account as Keep wrote it
 }
 
 // ErrAccount is in the cause when a passkey was good and its account is not: it is
@@ -225,8 +229,11 @@ func (d *Door) proveStaff(ctx context.Context, p *Proven, at Attempt, as Assuran
 	}
 	// The provider's word is what an account of its own stands on: a passkey
 	// strengthens a session that it began, and begins none.
-	if acc.Provider != "" && (at.Now.person != actor.person || at.Now.session == "") {
-		return badPasskey(errors.New("the provider has not signed her in"))
+	if acc.Provider != "" {
+		if at.Now.person != actor.person || at.Now.session == "" {
+			return badPasskey(errors.New("the provider has not signed her in"))
+		}
+		actor.ends = at.Now.ends // and no longer than that
 	}
 	p.Actor, p.acc = actor, &acc
 	return nil
@@ -242,7 +249,7 @@ func (d *Door) patient(subject string, as Assurance) Actor {
 func (p *Proven) Touch(tx *store.Tx) error {
 	if p.acc != nil {
 		row, err := tx.Account(p.acc.ID)
-		if err != nil || row.Changed != p.acc.Changed {
+		if err != nil || row.Changed != cmp.Or(p.kept, p.acc.Changed) {
 			return badPasskey(ErrAccount)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -90,7 +89,7 @@ func (d *Door) open(ctx context.Context, a Actor, mark, device string, life time
 	}
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails: crypto/rand, Go 1.24
-	secret = mark + base64.RawURLEncoding.EncodeToString(raw)
+	secret = mark + encode(raw)
 	row, err := d.seat(a, owner, clip(device), sha256.Sum256([]byte(secret)), time.Now(), life)
 	if err != nil {
 		return "", err
@@ -134,6 +133,9 @@ func every(tx *store.Tx, also []func(*store.Tx) error) error {
 func (d *Door) seat(a Actor, owner, device string, hash [32]byte, now time.Time, life time.Duration) (*store.Session, error) {
 	row := &store.Session{Hash: hash, ID: rand.Text(), Owner: owner, Begun: now.UnixMilli(), Seen: now.UnixMilli(),
 		Idle: Idle(a).Milliseconds(), Ends: now.Add(life).UnixMilli()}
+	if a.ends != 0 { // what begins in a session ends with it
+		row.Ends = min(row.Ends, a.ends)
+	}
 	plain, err := json.Marshal(seated{mintUntil(a, row.Ends), device})
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, "session", "a session cannot be made", err)
@@ -186,7 +188,7 @@ func (d *Door) session(ctx context.Context, secret string, now time.Time) (Actor
 	if !ok || now.UnixMilli() >= s.Expires {
 		return Actor{}, noSession()
 	}
-	a.session = row.ID
+	a.session, a.ends = row.ID, row.Ends
 	if now.UnixMilli()-row.Seen >= touchEvery.Milliseconds() && row.Ends-row.Begun > row.Idle {
 		err = d.store.Update(ctx, func(tx *store.Tx) error { return tx.TouchSession(hash, now.UnixMilli()) })
 	}

@@ -66,7 +66,7 @@ func sessionLasts(t *testing.T, d *Door) {
 	c := begin(t, d, her("lasts"))
 	got, err := d.SessionActor(with(c))
 	want := her("lasts")
-	want.assurance.At, want.session = got.assurance.At, got.session
+	want.assurance.At, want.session, want.ends = got.assurance.At, got.session, got.ends
 	if err != nil || !reflect.DeepEqual(got, want) || got.Session() == "" || time.Since(got.Assurance().At) > time.Minute {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -222,7 +222,7 @@ func TestMinted(t *testing.T) {
 			filled++
 		}
 	}
-	if filled != v.NumField()-2 { // rights are asked anew, and no token has a request
+	if filled != v.NumField()-3 { // rights and the session's end are asked anew, and no token has a request
 		t.Errorf("%d of %d fields are tried", filled, v.NumField())
 	}
 	if back := mintUntil(a, 1).actor(); !reflect.DeepEqual(back, a) {
