@@ -135,21 +135,20 @@ type asking struct {
 }
 
 // peer returns a physician of one hospital who asks at another.
-func (s *site) peer(ctx context.Context, from, at *demo.Hospital) (a *asking, err error) {
+func (s *site) peer(from, at *demo.Hospital) (*asking, error) {
 	cfg, err := node.ReadConfig(from.Config)
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keys.Open(ctx, cfg.Keys, cfg.KMS)
+	key, err := keys.ReadClient(filepath.Join(cfg.Keys, "client.pem"))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, ring.Close()) }()
 	genesis, err := node.ReadGenesis(cfg.Genesis)
 	if err != nil {
 		return nil, err
 	}
-	client, err := peer.New(from.ID, genesis.ID(), &pen{key: ring.Client(), site: s, at: from}, s.Client())
+	client, err := peer.New(from.ID, genesis.ID(), &pen{key: key, site: s, at: from}, s.Client())
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func newStopper(ctx context.Context, at *site) (*stopper, error) {
 		if i == n-1 {
 			grantee = at.Hospitals[0]
 		}
-		a, err := at.peer(ctx, grantee, h)
+		a, err := at.peer(grantee, h)
 		if err != nil {
 			return nil, err
 		}

@@ -178,17 +178,13 @@ func (f Founder) member() (member.Member, PeerConfig, error) {
 		return member.Member{}, PeerConfig{}, err
 	}
 	defer ring.Close()
-	public, err := ring.Public()
-	if err != nil {
-		return member.Member{}, PeerConfig{}, err
-	}
 	root, host, err := f.url()
 	if err != nil {
 		return member.Member{}, PeerConfig{}, err
 	}
 	return member.Member{
 		ID: f.ID, Name: f.Name, Roles: []string{"hospital"}, URL: root, Origins: []string{root}, RPID: host,
-		Power: 1, Active: true, Keys: public,
+		Power: 1, Active: true, Keys: ring.Public(),
 	}, PeerConfig{Member: f.ID, ID: chain.NodeID(ring.Peer().Public().(ed25519.PublicKey)), Address: f.P2P}, nil
 }
 
@@ -259,7 +255,7 @@ func Trust(g machine.Genesis) (*proof.Trust, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proof.NewTrust(g.ID(), g.Name, book, 1)
+	return proof.NewLasting(g.ID(), g.Name, book)
 }
 
 func trustFile(g machine.Genesis) ([]byte, error) {

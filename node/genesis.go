@@ -160,13 +160,3 @@ func useOf(name string) (member.Use, error) {
 	}
 	return 0, fmt.Errorf("unknown use %q", name)
 }
-
-// founded returns the key that the genesis gives a member for a use.
-func founded(g machine.Genesis, id string, use member.Use) (member.Key, bool) {
-	for _, m := range g.Members {
-		if m.ID == id {
-			return m.KeyAt(use, 1)
-		}
-	}
-	return member.Key{}, false
-}

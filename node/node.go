@@ -4,21 +4,17 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"cairn/ledger/calendar"
 	"cairn/ledger/machine"
-	"cairn/ledger/member"
 	"cairn/ledger/seal"
 	"cairn/node/account"
 	"cairn/node/bulk"
@@ -47,7 +43,6 @@ import (
 	"cairn/node/term"
 	"cairn/node/vault"
 	"cairn/node/witness"
-	"cairn/proof"
 )
 
 // Node is one hospital's node. Its fields are the desks and stations that the
@@ -55,7 +50,6 @@ import (
 type Node struct {
 	Config  Config
 	Genesis machine.Genesis
-	Trust   *proof.Trust
 	Log     *slog.Logger
 
 	Door     *identity.Door
@@ -82,6 +76,8 @@ type Node struct {
 	Disclosures   *disclosure.Desk
 
 	ring    *keys.Ring
+	pen     *keys.Pen
+	trust   trust
 	chest   *keys.Chest
 	store   *store.Store
 	journal *evidence.Journal
@@ -109,9 +105,6 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Node, error) {
 func (n *Node) openCellar(ctx context.Context) (err error) {
 	if n.Genesis, err = ReadGenesis(n.Config.Genesis); err != nil {
 		return err
-	}
-	if n.Trust, err = Trust(n.Genesis); err != nil {
-		return fmt.Errorf("making the trust file: %w", err)
 	}
 	if err := n.Config.Belongs(n.Genesis); err != nil {
 		return err
@@ -157,39 +150,16 @@ func (n *Node) openChain(context.Context) (err error) {
 	for i, p := range n.Config.Peers {
 		peers[i] = chain.Peer{Member: p.Member, ID: p.ID, Addr: p.Address, Follow: p.Follow}
 	}
-	atFirst := func(use member.Use) (member.Key, bool) { return founded(n.Genesis, n.Config.Member, use) }
-	if err := n.ownsKeys(atFirst, member.UseValidator); err != nil { // a follower has none
-		return err
-	}
 	n.Chain, err = chain.Open(chain.Config{
 		Dir: filepath.Join(n.Config.Data, "ledger"), Listen: n.Config.P2P, Peers: peers, Genesis: n.Genesis, Member: n.Config.Member,
-		ValidatorKey: n.ring.Validator(), Follow: n.Config.Follow, NodeKey: n.ring.Peer(), Logger: n.Log,
+		ValidatorKeys: n.ring.Validators(), FindKey: n.ring.Validator, Follow: n.Config.Follow, NodeKey: n.ring.Peer(), Logger: n.Log,
 	})
 	if err != nil {
 		return err
 	}
-	inForce := func(use member.Use) (member.Key, bool) { return n.Chain.Key(n.Config.Member, use) }
-	return n.ownsKeys(inForce, member.UseSeal, member.UseCosign, member.UseClient)
-}
-
-// ownsKeys refuses private keys that are not those of this member's public
-// ones: with them, everything that this node signs would be refused elsewhere.
-func (n *Node) ownsKeys(public func(member.Use) (member.Key, bool), uses ...member.Use) error {
-	have, err := n.ring.Public()
-	if err != nil {
-		return err
-	}
-	for _, k := range have {
-		if !slices.Contains(uses, k.Use) {
-			continue
-		}
-		if want, found := public(k.Use); !found || !bytes.Equal(want.Public, k.Public) {
-			return fault.New(fault.Conflict, "other-key", fmt.Sprintf("the key file %s is not that of member %q of this network",
-				filepath.Join(n.Config.Keys, k.Use.String()+".pem"), n.Config.Member)).
-				WithHint("restore it from this hospital's key backup, or check keys, member and genesis in the configuration")
-		}
-	}
-	return nil
+	n.trust = trust{genesis: n.Genesis, chain: n.Chain}
+	n.pen = keys.NewPen(n.ring, n.Chain, n.Config.Member)
+	return n.pen.Check()
 }
 
 // openStations sets up log, beat, identity, gate and vault.
@@ -208,7 +178,7 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 	}
 	n.beat = evidence.NewBeat(evidence.BeatConfig{
 		Member: home, Network: n.Genesis.ID(), Every: time.Duration(n.Genesis.Params.BeatMillis) * time.Millisecond, Logger: n.Log, //nolint:gosec // bounded by Validate
-	}, n.Evidence, n.store, n.Chain, n.ring)
+	}, n.Evidence, n.store, n.Chain, n.pen)
 	idp, err := n.Config.provider()
 	if err != nil {
 		return err
@@ -247,16 +217,13 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	if err := n.openApps(); err != nil {
 		return err
 	}
-	pen := keys.NewPen(n.ring, n.Chain, home)
-	peers, err := peer.New(home, n.Genesis.ID(), pen, client)
+	peers, err := peer.New(home, n.Genesis.ID(), n.pen, client)
 	if err != nil {
 		return err
 	}
-	n.Disclosures = disclosure.New(home, n.Genesis.ID(), pen, n.Chain, peers, n.chest, n.journal, n.store, n.Log)
+	n.Disclosures = disclosure.New(home, n.Genesis.ID(), n.pen, n.Chain, peers, n.chest, n.journal, n.store, n.Log)
 	n.Exchange = exchange.New(n.gate, n.journal, n.store, peers, n.Chain, n.Disclosures)
-	if n.Witness, err = witness.New(home, n.Trust, n.Chain, n.ring.Cosign(), client); err != nil {
-		return err
-	}
+	n.Witness = witness.New(home, n.Genesis.Name, n.Trust, n.Chain, n.pen, client)
 	n.Reindex = reindex.New(home, n.store, n.vault, n.journal, n.Log)
 	n.Terms = term.New(n.gate, n.vault, n.store)
 	n.Bulk, err = bulk.New(n.gate, n.vault, n.journal, n.store, n.chest, n.Door, n.Log)
@@ -289,7 +256,7 @@ func (n *Node) openFeed(ctx context.Context) error {
 // LogHandler serves this hospital's log as C2SP tlog-tiles.
 func (n *Node) LogHandler() http.Handler {
 	origin := calendar.LogOrigin(n.Genesis.Name, n.Config.Member)
-	return evidence.NewHandler(n.Evidence, origin, n.ring.LogSigner(origin), func() (seal.Entry, bool) { return n.Chain.Sealed(n.Config.Member) })
+	return evidence.NewHandler(n.Evidence, origin, n.pen.LogSigner, func() (seal.Entry, bool) { return n.Chain.Sealed(n.Config.Member) })
 }
 
 // Run keeps the hospital going until ctx ends or something fails that it must

@@ -26,7 +26,7 @@ type Parts struct {
 // error. A bundle that still lacks cosignatures is made: it is INCONCLUSIVE.
 func Assemble(trust *Trust, p Parts) (*Bundle, error) {
 	b := &Bundle{
-		Network: Network{Name: trust.Network, ID: trust.ID, Trust: trust.Fingerprint()},
+		Network: Network{Name: trust.Network, ID: trust.ID, Trust: trust.Edition(p.Calendar.Height)},
 		Event:   p.Event, Records: p.Records, Log: p.Log, Seal: p.Seal, Marks: p.Marks,
 		Books: p.Books, Calendar: p.Calendar, Checkpoint: p.Checkpoint,
 	}

@@ -63,7 +63,7 @@ type Bundle struct {
 type Network struct {
 	Name  string
 	ID    [32]byte // machine.Genesis.ID()
-	Trust [32]byte // Trust.Fingerprint()
+	Trust [32]byte // Trust.Edition
 }
 
 // OpenedEvent is an event and the salt that opens its leaf.

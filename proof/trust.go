@@ -22,13 +22,17 @@ const (
 	maxVerifierKey  = 256
 )
 
-const trustFormat = "cairn/trust/v1"
+const (
+	trustFormat  = "cairn/trust/v1"
+	trustFormat2 = "cairn/trust/v2"
+)
 
 // Why cosignatures do not count. They are compared with errors.Is.
 var (
 	ErrUnknownSigner = errors.New("a cosignature by a key that the trust file does not name")
 	ErrBadSignature  = errors.New("a cosignature that its key did not make")
 	ErrOtherOrigin   = errors.New("a checkpoint of another log")
+	ErrRetired       = errors.New("a cosignature by a key that had been followed by another")
 
 	errTrust = errors.New("invalid trust file")
 )
@@ -38,18 +42,35 @@ var (
 // Trust line: a verdict is worth as much as the way the trust file came. Who
 // can replace it can make any statement verify; so people compare its
 // [Trust.Fingerprint] over another channel.
+//
+// There are two formats. The first names one cosigning key for each member. The
+// second names all that it ever had, or is to have, with the heights at which
+// they count, and its client keys: what was signed with a key of the past still
+// verifies.
 type Trust struct {
+	Format  int           // 1 or 2; 0 stands for 1
 	Network string        // the network's name
 	ID      [32]byte      // machine.Genesis.ID()
 	Quorum  int           // how many members must have cosigned
 	Members []Cosignatory // in strictly ascending order of ID
 }
 
-// Cosignatory is one member and the key that it cosigns with.
+// Cosignatory is one member and the keys that it cosigns with.
 type Cosignatory struct {
 	ID   string
 	Name string // for people
-	Key  string // VerifierKey(KeyName(network, ID), public key)
+	Key  string // VerifierKey(KeyName(network, ID), public key); format 1 only
+
+	// Format 2 only, in ascending order of heights.
+	Cosign []Epoch // as Key
+	Client []Epoch // base64 of the PKIX DER; may be none
+}
+
+// Epoch is a public key and the heights at which it counts: From and every later
+// one below Until; Until 0 leaves the end open.
+type Epoch struct {
+	Key         string
+	From, Until uint64
 }
 
 // Majority returns the smallest number that is more than two thirds of n.
@@ -77,6 +98,8 @@ func NewTrust(id [32]byte, network string, book *member.Book, height uint64) (*T
 // Check reports the first rule of the encoding that t breaks.
 func (t *Trust) Check() error {
 	switch {
+	case t.Format < 0 || t.Format > 2:
+		return fmt.Errorf("%w: format", errTrust)
 	case !member.ValidID(t.Network):
 		return fmt.Errorf("%w: network", errTrust)
 	case len(t.Members) == 0 || len(t.Members) > MaxTrustMembers:
@@ -88,6 +111,12 @@ func (t *Trust) Check() error {
 	for i, m := range t.Members {
 		if i > 0 && t.Members[i-1].ID >= m.ID {
 			return fmt.Errorf("%w: order of members", errTrust)
+		}
+		if t.Format == 2 {
+			if err := t.checkEpochs(m, owners); err != nil {
+				return fmt.Errorf("%w: member %d: %w", errTrust, i, err)
+			}
+			continue
 		}
 		pub, err := t.key(m)
 		if err != nil {
@@ -101,9 +130,13 @@ func (t *Trust) Check() error {
 	return nil
 }
 
+func named(m Cosignatory) bool {
+	return member.ValidID(m.ID) && len(m.Name) <= maxName && utf8.ValidString(m.Name)
+}
+
 // key returns the public key of a member once all of its fields are in order.
 func (t *Trust) key(m Cosignatory) (ed25519.PublicKey, error) {
-	if !member.ValidID(m.ID) || len(m.Name) > maxName || !utf8.ValidString(m.Name) {
+	if !named(m) || len(m.Cosign)+len(m.Client) > 0 {
 		return nil, errTrust
 	}
 	name, pub, err := ParseVerifierKey(m.Key)
@@ -125,6 +158,9 @@ func (t *Trust) Encode() ([]byte, error) {
 }
 
 func (t *Trust) append(b []byte) []byte {
+	if t.Format == 2 {
+		return t.append2(b)
+	}
 	b = quote(append(b, `{"format":"`+trustFormat+`","network":`...), t.Network)
 	b = appendHash(append(b, `,"id":`...), t.ID)
 	b = appendUint(append(b, `,"quorum":`...), uint64(t.Quorum))
@@ -149,14 +185,22 @@ func DecodeTrust(raw []byte) (*Trust, error) {
 	}
 	var t Trust
 	s := scanner{in: raw}
-	s.lit(`{"format":"` + trustFormat + `","network":`)
+	s.lit(`{"format":"`)
+	cosignatory := s.cosignatory
+	if s.next(trustFormat2 + `"`) {
+		s.lit(trustFormat2)
+		t.Format, cosignatory = 2, s.cosignatory2
+	} else {
+		s.lit(trustFormat)
+	}
+	s.lit(`","network":`)
 	t.Network = s.str(maxName)
 	s.lit(`,"id":`)
 	t.ID = s.hash()
 	s.lit(`,"quorum":`)
 	t.Quorum = int(min(s.integer(), MaxTrustMembers+1))
 	s.lit(`,"members":`)
-	s.list(MaxTrustMembers, func() { t.Members = append(t.Members, s.cosignatory()) })
+	s.list(MaxTrustMembers, func() { t.Members = append(t.Members, cosignatory()) })
 	s.lit("}")
 	if err := s.done(); err != nil {
 		return nil, fmt.Errorf("reading a trust file: %w", err)
@@ -205,17 +249,22 @@ func (t *Trust) Member(id string) (Cosignatory, bool) {
 	return t.Members[at], true
 }
 
-// Signers verifies every cosignature of a checkpoint of this network's calendar
-// and returns the ids of the members that made them, in order. One that is
-// unknown or false makes it refuse all, with [ErrUnknownSigner] or
-// [ErrBadSignature]. Whether they are enough is the caller's to ask (Quorum).
-func (t *Trust) Signers(c *Checkpoint) ([]string, error) {
+// Signers is SignersAt without a look at how long keys count.
+func (t *Trust) Signers(c *Checkpoint) ([]string, error) { return t.SignersAt(c, 0) }
+
+// SignersAt verifies every cosignature of a checkpoint of this network's
+// calendar, which holds a block of this height, and returns the ids of the
+// members that made them, in order. One that is unknown, false, or by a key that
+// did not count any more makes it refuse all, with [ErrUnknownSigner],
+// [ErrBadSignature] or [ErrRetired]. Whether they are enough is the caller's to
+// ask (Quorum).
+func (t *Trust) SignersAt(c *Checkpoint, height uint64) ([]string, error) {
 	if c.Origin != calendar.Origin(t.Network) {
 		return nil, ErrOtherOrigin
 	}
 	var ids []string
 	for i := range c.Cosignatures {
-		id, err := t.Signer(c, &c.Cosignatures[i])
+		id, err := t.SignerAt(c, &c.Cosignatures[i], height)
 		if err != nil {
 			return nil, err
 		}
@@ -227,9 +276,14 @@ func (t *Trust) Signers(c *Checkpoint) ([]string, error) {
 	return ids, nil
 }
 
-// Signer verifies one cosignature of a checkpoint and returns the id of the
-// member that made it.
-func (t *Trust) Signer(c *Checkpoint, s *Cosignature) (string, error) {
+// Signer is SignerAt without a look at how long keys count.
+func (t *Trust) Signer(c *Checkpoint, s *Cosignature) (string, error) { return t.SignerAt(c, s, 0) }
+
+// SignerAt verifies one cosignature of a checkpoint that holds a block of this
+// height, and returns the id of the member that made it. A key counts for what
+// its member held before the next key began, and for nothing later; that it is
+// younger than the block does no harm.
+func (t *Trust) SignerAt(c *Checkpoint, s *Cosignature, height uint64) (string, error) {
 	if c.Origin != calendar.Origin(t.Network) {
 		return "", ErrOtherOrigin
 	}
@@ -241,12 +295,28 @@ func (t *Trust) Signer(c *Checkpoint, s *Cosignature) (string, error) {
 	if !ok {
 		return "", ErrUnknownSigner
 	}
-	pub, err := t.key(m)
-	if err != nil || keyHash(s.Name, pub) != s.KeyHash {
-		return "", ErrUnknownSigner
+	err := ErrUnknownSigner
+	for _, e := range m.cosign() {
+		name, pub, bad := ParseVerifierKey(e.Key)
+		if bad != nil || name != s.Name || keyHash(name, pub) != s.KeyHash {
+			continue
+		}
+		switch {
+		case !ed25519.Verify(pub, c.message(s.Time), s.Signature[:]):
+			err = ErrBadSignature
+		case e.Until != 0 && height >= e.Until:
+			err = ErrRetired
+		default:
+			return id, nil
+		}
 	}
-	if !ed25519.Verify(pub, c.message(s.Time), s.Signature[:]) {
-		return "", ErrBadSignature
+	return "", err
+}
+
+// cosign returns the keys of a member in either format.
+func (m Cosignatory) cosign() []Epoch {
+	if len(m.Cosign) > 0 {
+		return m.Cosign
 	}
-	return id, nil
+	return []Epoch{{Key: m.Key}}
 }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -211,6 +214,7 @@ func FuzzTrust(f *testing.F) {
 	raw := must(newWorld(f, "demo").trust().Encode())
 	f.Add(raw)
 	f.Add([]byte(`{"format":"cairn/trust/v1","network":"`))
+	f.Add(must(os.ReadFile("vectors/network-epochs.json")))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		trust, err := DecodeTrust(in)
 		if err != nil {
@@ -220,5 +224,119 @@ func FuzzTrust(f *testing.F) {
 		if err != nil || !bytes.Equal(in, out) {
 			t.Fatalf("taken but encodes as %q (%v)", out, err)
 		}
+		trust.Knows([32]byte{})
 	})
+}
+
+// sampleLasting is a trust file of the second format with a client key.
+func sampleLasting(t *testing.T) *Trust {
+	t.Helper()
+	w := newWorld(t, "demo")
+	w.grow()
+	w.rotate("north", 2)
+	trust := w.lasting()
+	_, one := clientKey(t, 1)
+	_, two := clientKey(t, 2)
+	b64 := base64.StdEncoding.EncodeToString
+	trust.Members[1].Client = []Epoch{{Key: b64(one.Public), Until: 20}, {Key: b64(two.Public), From: 20}}
+	return trust
+}
+
+func TestLastingReadsBack(t *testing.T) {
+	trust := sampleLasting(t)
+	raw := must(trust.Encode())
+	back, err := DecodeTrust(raw)
+	if err != nil || !reflect.DeepEqual(back, trust) || back.Fingerprint() != sha256.Sum256(raw) {
+		t.Fatalf("came back as %+v, %v", back, err)
+	}
+	for height, want := range map[uint64]bool{0: true, 19: true, 20: true, 1 << 40: true} {
+		if key, found := trust.ClientKey("north", height); found != want || len(key) != 120 {
+			t.Errorf("at %d: %t", height, found)
+		}
+	}
+	before, _ := trust.ClientKey("north", 19)
+	after, _ := trust.ClientKey("north", 20)
+	if bytes.Equal(before, after) {
+		t.Error("one client key for both heights")
+	}
+	if _, found := trust.ClientKey("east", 1); found {
+		t.Error("east has a client key")
+	}
+}
+
+func TestLastingRules(t *testing.T) {
+	for name, change := range map[string]func(trust *Trust){
+		"no cosigning key":    func(t *Trust) { t.Members[0].Cosign = nil },
+		"a key of both":       func(t *Trust) { t.Members[0].Key = t.Members[0].Cosign[0].Key },
+		"another's key":       func(t *Trust) { t.Members[0].Cosign = t.Members[1].Cosign },
+		"a key twice":         func(t *Trust) { t.Members[1].Cosign[1].Key = t.Members[1].Cosign[0].Key },
+		"an overlap":          func(t *Trust) { t.Members[1].Cosign[1].From-- },
+		"no end":              func(t *Trust) { t.Members[1].Cosign[0].Until = 0 },
+		"an end before":       func(t *Trust) { t.Members[1].Cosign[1].Until = 1 },
+		"not base64":          func(t *Trust) { t.Members[1].Client[0].Key = "x" },
+		"no client key":       func(t *Trust) { t.Members[1].Client[0].Key = "AAAA" },
+		"a height too large":  func(t *Trust) { t.Members[1].Client[1].From = maxInteger + 1 },
+		"clients out of line": func(t *Trust) { t.Members[1].Client[1].From = 5 },
+		"the first format":    func(t *Trust) { t.Format = 1 },
+		"a third format":      func(t *Trust) { t.Format = 3 },
+	} {
+		trust := sampleLasting(t)
+		change(trust)
+		if _, err := trust.Encode(); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
+// TestEditions: a trust file that has seen keys change knows what it said
+// before, and not what another one said.
+func TestEditions(t *testing.T) {
+	w := newWorld(t, "demo")
+	w.grow()
+	first, begun := w.trust(), w.lasting()
+	if begun.Edition(w.machine.Height()) != first.Fingerprint() || !begun.Knows(first.Fingerprint()) {
+		t.Error("the first edition is another one")
+	}
+	w.rotate("north", 2)
+	once, height := w.lasting(), w.machine.Height()
+	w.rotate("east", 2)
+	twice := w.lasting()
+	all := map[[32]byte]bool{begun.Edition(maxInteger): true, once.Edition(maxInteger): true, twice.Edition(maxInteger): true}
+	if len(all) != 3 || twice.Edition(height) != once.Edition(height) || twice.Edition(1) != first.Fingerprint() {
+		t.Error("editions do not follow each other")
+	}
+	for e := range all {
+		if !twice.Knows(e) {
+			t.Errorf("%x is not known", e)
+		}
+	}
+	if once.Knows(twice.Edition(maxInteger)) || first.Knows(once.Edition(maxInteger)) || twice.Knows([32]byte{}) || twice.Knows(twice.Fingerprint()) {
+		t.Error("more is known than was said")
+	}
+	rival := newWorld(t, "demo")
+	rival.grow()
+	rival.rotate("south", 2)
+	if twice.Knows(rival.lasting().Edition(maxInteger)) {
+		t.Error("what another history said is known")
+	}
+}
+
+// TestEpochAltered turns bytes of a bundle that a next key signed: it is never
+// OK.
+func TestEpochAltered(t *testing.T) {
+	trust, err := DecodeTrust(must(os.ReadFile("vectors/network-epochs.json")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := must(os.ReadFile("vectors/ok-epoch.json"))
+	if v := Verify(raw, trust); v.Status != OK {
+		t.Fatal(v)
+	}
+	for at := 0; at < len(raw); at += 7 {
+		altered := bytes.Clone(raw)
+		altered[at] ^= 1
+		if v := Verify(altered, trust); v.Status == OK {
+			t.Errorf("byte %d can be changed", at)
+		}
+	}
 }

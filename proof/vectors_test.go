@@ -67,6 +67,7 @@ func makeVectors(t *testing.T) map[string][]byte {
 	s.missing(w)
 	s.lies(w, rival)
 	s.texts(w)
+	s.epochs()
 	sort.Slice(s.verdicts, func(i, j int) bool {
 		a, b := s.verdicts[i], s.verdicts[j]
 		return a.Bundle < b.Bundle || a.Bundle == b.Bundle && a.Trust < b.Trust
@@ -123,6 +124,27 @@ func (s *vectorSet) lies(w, rival *world) {
 		}
 		s.add("lie-"+c.name+".json", encoded(s.t, b), "network.json", c.code)
 	}
+}
+
+// epochs adds a network of which a member has changed its cosigning key: what
+// was signed before still verifies, and what was signed after does so with a
+// trust file that knows the next key.
+func (s *vectorSet) epochs() {
+	w := newWorld(s.t, "vectors")
+	w.grow()
+	s.file("network-lasting.json", must(w.lasting().Encode()))
+	w.rotate("north", 2)
+	s.file("network-epochs.json", must(w.lasting().Encode()))
+	s.add("ok-event.json", s.files["ok-event.json"], "network-lasting.json", CodeOK)
+	s.add("ok-event.json", s.files["ok-event.json"], "network-epochs.json", CodeOK)
+	after := encoded(s.t, w.assembleFor(w.lasting(), w.entry(w.base(w.checkpointAt(2, quorum...)), "north", 5, true)))
+	s.add("ok-epoch.json", after, "network-epochs.json", CodeOK)
+	s.add("ok-epoch.json", after, "network.json", CodeOtherTrust)
+	s.add("ok-epoch.json", after, "network-lasting.json", CodeOtherTrust)
+	late := w.assembleFor(w.lasting(), w.entry(w.base(w.checkpointAt(2)), "north", 5, true))
+	late.Checkpoint = w.checkpointAt(1, quorum...)
+	late.Sentences = late.sentences()
+	s.add("lie-retired-key.json", encoded(s.t, late), "network-epochs.json", CodeRetiredKey)
 }
 
 // texts adds what FAILs because its text is not canonical.

@@ -38,6 +38,7 @@ const (
 	CodeOtherNetwork    Code = "other-network"
 	CodeUnknownSigner   Code = "unknown-signer"
 	CodeBadSignature    Code = "bad-signature"
+	CodeRetiredKey      Code = "retired-key"
 )
 
 // reasons are the codes in plain words.
@@ -62,6 +63,7 @@ var reasons = map[Code]string{
 	CodeOtherNetwork:    "The file speaks of another network than the trust file.",
 	CodeUnknownSigner:   "A signature was made with a key that the trust file does not know.",
 	CodeBadSignature:    "A signature is false.",
+	CodeRetiredKey:      "A signature was made with a key that did not count any more.",
 }
 
 // Step names, in the order in which they are checked.

@@ -204,12 +204,14 @@ func (v *verification) witnesses([]byte) (Code, string) {
 	case t.ID != b.Network.ID || t.Network != b.Network.Name:
 		return CodeOtherNetwork, ""
 	}
-	signers, err := t.Signers(b.Checkpoint)
+	signers, err := t.SignersAt(b.Checkpoint, b.Calendar.Height)
 	switch {
-	case t.Fingerprint() != b.Network.Trust:
+	case !t.Knows(b.Network.Trust):
 		return v.otherTrust(err), ""
 	case errors.Is(err, ErrUnknownSigner):
 		return CodeUnknownSigner, ""
+	case errors.Is(err, ErrRetired):
+		return CodeRetiredKey, ""
 	case err != nil:
 		return CodeBadSignature, ""
 	case len(signers) < t.Quorum:

@@ -116,6 +116,44 @@ func (w *world) trust() *Trust {
 	return t
 }
 
+// lasting is the trust file of the second format.
+func (w *world) lasting() *Trust {
+	w.t.Helper()
+	book, _, _, _ := w.machine.Books()
+	t, err := NewLasting(w.machine.Network(), w.name, book)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return t
+}
+
+// block runs a block with a transaction that changes the books.
+func (w *world) block(height uint64, tx []byte) {
+	w.t.Helper()
+	w.time += 1000
+	out := w.machine.Apply(machine.Block{Height: height, Time: w.time, Txs: [][]byte{tx}})
+	if out.Codes[0] != machine.CodeOK || out.Leaf == nil {
+		w.t.Fatal(out.Codes[0])
+	}
+	w.calendar.add(w.t, out.Leaf.Encode())
+	w.leaves = append(w.leaves, *out.Leaf)
+}
+
+// rotate announces a member's cosigning key of a number and goes on until it
+// counts.
+func (w *world) rotate(id string, number int) {
+	w.t.Helper()
+	next, network := w.key(id, cosignKey(number)), w.machine.Network()
+	e := &member.Epoch{Member: id, Use: member.UseCosign, Public: next.Public().(ed25519.PublicKey), From: w.machine.Height() + 1 + machine.MinNotice}
+	e.Possession = ed25519.Sign(next, e.PossessionBytes(network))
+	e.Signature = ed25519.Sign(w.key(id, cosignKey(number-1)), e.SigningBytes(network))
+	w.block(w.machine.Height()+1, machine.EpochTx(e))
+	for w.machine.Height() < e.From {
+		w.event(id, KindScrub, 0)
+		w.beat(id)
+	}
+}
+
 // salt returns 32 bytes that differ for each name.
 func (w *world) salt(name string) [32]byte { return sha256.Sum256([]byte(w.name + " salt " + name)) }
 
@@ -187,8 +225,12 @@ func (w *world) beat(id string, marks ...uint64) {
 	w.leaves = append(w.leaves, *out.Leaf)
 }
 
-// checkpoint returns the calendar's newest checkpoint, cosigned by these.
-func (w *world) checkpoint(signers ...string) *Checkpoint {
+// checkpoint returns the calendar's newest checkpoint, cosigned by these with
+// their first keys.
+func (w *world) checkpoint(signers ...string) *Checkpoint { return w.checkpointAt(1, signers...) }
+
+// checkpointAt is checkpoint with north's key of that number.
+func (w *world) checkpointAt(number int, signers ...string) *Checkpoint {
 	w.t.Helper()
 	c := &Checkpoint{
 		Origin: calendar.Origin(w.name), Size: uint64(w.calendar.size), Root: w.calendar.root(w.t, w.calendar.size),
@@ -197,14 +239,28 @@ func (w *world) checkpoint(signers ...string) *Checkpoint {
 		w.t.Fatal("the calendar's leaves do not make the machine's root")
 	}
 	for _, id := range signers {
-		c.Add(w.cosign(c, id))
+		use := "cosign"
+		if id == "north" {
+			use = cosignKey(number)
+		}
+		c.Add(w.cosignWith(c, id, use))
 	}
 	return c
 }
 
-func (w *world) cosign(c *Checkpoint, id string) Cosignature {
+// cosignKey names a member's cosigning key of a number.
+func cosignKey(number int) string {
+	if number == 1 {
+		return "cosign"
+	}
+	return fmt.Sprint("cosign ", number)
+}
+
+func (w *world) cosign(c *Checkpoint, id string) Cosignature { return w.cosignWith(c, id, "cosign") }
+
+func (w *world) cosignWith(c *Checkpoint, id, use string) Cosignature {
 	w.t.Helper()
-	k, err := NewCosigner(KeyName(w.name, id), w.key(id, "cosign"))
+	k, err := NewCosigner(KeyName(w.name, id), w.key(id, use))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -276,9 +332,11 @@ func (w *world) marked(p Parts, numbers ...uint64) Parts {
 	return p
 }
 
-func (w *world) assemble(p Parts) *Bundle {
+func (w *world) assemble(p Parts) *Bundle { return w.assembleFor(w.trust(), p) }
+
+func (w *world) assembleFor(trust *Trust, p Parts) *Bundle {
 	w.t.Helper()
-	b, err := Assemble(w.trust(), p)
+	b, err := Assemble(trust, p)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func (s *Server) checkpoint(w http.ResponseWriter, _ *http.Request) error {
 // network serves the trust file. Who wants to rely on it compares its
 // fingerprint over another channel.
 func (s *Server) network(w http.ResponseWriter, _ *http.Request) error {
-	file, err := s.Node.Trust.Encode()
+	file, err := s.Node.Trust().Encode()
 	if err != nil {
 		return err
 	}

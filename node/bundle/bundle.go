@@ -29,7 +29,7 @@ type Beat interface {
 // Desk does the work. Its methods are safe for concurrent use.
 type Desk struct {
 	home    string
-	trust   *proof.Trust
+	trust   func() *proof.Trust
 	records *record.Desk
 	journal *evidence.Journal
 	log     *evidence.Log
@@ -39,8 +39,8 @@ type Desk struct {
 	witness *witness.Witness
 }
 
-// New makes the desk of the member home.
-func New(home string, trust *proof.Trust, records *record.Desk, j *evidence.Journal, log *evidence.Log, st *store.Store, c *chain.Chain, beat Beat, w *witness.Witness) *Desk {
+// New makes the desk of the member home; trust gives the trust file of this moment.
+func New(home string, trust func() *proof.Trust, records *record.Desk, j *evidence.Journal, log *evidence.Log, st *store.Store, c *chain.Chain, beat Beat, w *witness.Witness) *Desk {
 	return &Desk{home: home, trust: trust, records: records, journal: j, log: log, store: st, chain: c, beat: beat, witness: w}
 }
 
@@ -120,7 +120,7 @@ func (d *Desk) assemble(ctx context.Context, e evidence.Opened, records []proof.
 	if err != nil {
 		return nil, err
 	}
-	b, err := proof.Assemble(d.trust, proof.Parts{
+	b, err := proof.Assemble(d.trust(), proof.Parts{
 		Event: &proof.OpenedEvent{Salt: e.Salt, Content: e.Event}, Records: records,
 		Log:        &proof.LogPath{Index: e.Index, Leaf: e.Leaf, Path: path},
 		Seal:       &proof.SealPath{Entry: parts.Entry, Proof: parts.Path},

@@ -88,8 +88,16 @@ func (c *Chain) open() error {
 	if err != nil {
 		return err
 	}
-	hand, err := signer.Open(c.cfg.Dir, c.cfg.ValidatorKey, blocks,
-		signer.Rules{Poll: c.poll, Recover: c.cfg.Recover, Done: c.closed})
+	hand, err := signer.Open(c.cfg.Dir, c.cfg.ValidatorKeys, blocks, signer.Rules{
+		Poll: c.poll, Recover: c.cfg.Recover, Done: c.closed, Find: c.cfg.FindKey,
+		Key: func(height int64) []byte {
+			if c.cfg.Follow {
+				return nil
+			}
+			return c.replica.votingKey(c.cfg.Member, height)
+		},
+		Next: func() int64 { return int64(c.replica.height()) + 1 }, //nolint:gosec // CometBFT's heights are int64
+	})
 	if err != nil {
 		return err
 	}
@@ -145,7 +153,7 @@ func (c *Chain) accompany(ctx context.Context) error {
 	if c.cfg.plain || c.cfg.Follow || len(c.cfg.Peers) == 0 { // who only follows has no votes to carry
 		return nil
 	}
-	runner, err := courier.New(c.node, c.app.signer.Address())
+	runner, err := courier.New(c.node, c.app.signer.Address)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	dbm "github.com/cometbft/cometbft-db"
+	abci "github.com/cometbft/cometbft/abci/types"
 	comet "github.com/cometbft/cometbft/config"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/types"
@@ -115,6 +117,44 @@ func validators(members []member.Member, height uint64) []types.GenesisValidator
 		})
 	}
 	return list
+}
+
+// turnover returns how the voters of the block two after this one differ from those of the next: what CometBFT is told
+// with this block takes effect then. A member that votes on has one key in the place of another.
+func (r *replica) turnover(height uint64) (updates []abci.ValidatorUpdate) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	members, _, _, _ := r.machine.Books()
+	for _, m := range members.All() {
+		if !m.Active || m.Power == 0 {
+			continue
+		}
+		before, had := m.KeyAt(member.UseValidator, height+1)
+		after, has := m.KeyAt(member.UseValidator, height+2)
+		if bytes.Equal(before.Public, after.Public) {
+			continue
+		}
+		if had {
+			updates = append(updates, abci.UpdateValidator(before.Public, 0, ""))
+		}
+		if has {
+			updates = append(updates, abci.UpdateValidator(after.Public, int64(m.Power), "")) //nolint:gosec // at most member.MaxPower
+		}
+	}
+	return updates
+}
+
+// votingKey returns the public key with which a member votes at a height, nil if it does not.
+func (r *replica) votingKey(id string, height int64) []byte {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	members, _, _, _ := r.machine.Books()
+	m, _ := members.Get(id)
+	key, found := m.KeyAt(member.UseValidator, uint64(max(height, 1))) //nolint:gosec // not negative
+	if !found || !m.Active || m.Power == 0 {
+		return nil
+	}
+	return key.Public
 }
 
 // databases opens CometBFT's stores. Each is locked by the process that has it open.

@@ -8,36 +8,41 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/types"
 
 	"cairn/ledger/machine"
 	"cairn/ledger/member"
 )
 
 // Config is what a Chain needs to know. Zero durations, a nil Logger and a nil Clock have useful defaults; everything
-// else but Peers, Advertise and ValidatorKey is required. What changes the rules of the ledger stands in Genesis and is
+// else but Peers, Advertise, ValidatorKeys and FindKey is required. What changes the rules of the ledger stands in Genesis and is
 // the same for every member.
 type Config struct {
-	Dir          string             // owned by this Chain alone; made if missing
-	Listen       string             // host:port on which the other members' nodes connect; nothing else is opened
-	Advertise    string             // host:port that they are told, when it differs from Listen
-	Peers        []Peer             // every other node, of this member too; nobody else is let in
-	Genesis      machine.Genesis    // the ledger
-	Member       string             // this hospital's id on it
-	ValidatorKey ed25519.PrivateKey // signs votes; nil for a member without voting power
-	Follow       bool               // without a vote, beside the node that has this member's; ValidatorKey is nil
-	NodeKey      ed25519.PrivateKey // names this node to its peers
-	Logger       *slog.Logger       // warnings and errors; nil for slog.Default
-	Standstill   time.Duration      // how long the height may stand while the others go on; 0 for 30 s
-	Clock        func() int64       // Unix milliseconds of this machine; nil for the system's clock
+	Dir           string               // owned by this Chain alone; made if missing
+	Listen        string               // host:port on which the other members' nodes connect; nothing else is opened
+	Advertise     string               // host:port that they are told, when it differs from Listen
+	Peers         []Peer               // every other node, of this member too; nobody else is let in
+	Genesis       machine.Genesis      // the ledger
+	Member        string               // this hospital's id on it
+	ValidatorKeys []ed25519.PrivateKey // sign votes, each in its time; none for a member without voting power
+	Follow        bool                 // without a vote, beside the node that has this member's; no ValidatorKeys
+	NodeKey       ed25519.PrivateKey   // names this node to its peers
+	Logger        *slog.Logger         // warnings and errors; nil for slog.Default
+	Standstill    time.Duration        // how long the height may stand while the others go on; 0 for 30 s
+	Clock         func() int64         // Unix milliseconds of this machine; nil for the system's clock
 
 	// Recover is for a directory that was lost while the ledger cannot go on without this member: its validator then votes
 	// at once on the height in work, on which it may have voted before. Only the operator can know that no other process
 	// uses its key.
 	Recover bool
+
+	// FindKey returns a validator key that was made after Open, by its public half, nil if it is not here. It may be nil.
+	FindKey func(public []byte) ed25519.PrivateKey
 
 	gossip time.Duration // pause of CometBFT's own gossip; 0 for gossipPause
 	plain  bool          // leave gossip to CometBFT alone, to measure what the courier saves
@@ -86,28 +91,31 @@ func (c Config) validateMember() error {
 	if !found {
 		return fmt.Errorf("chain: member %q is not in the genesis", c.Member)
 	}
-	if c.Follow && len(c.ValidatorKey) > 0 {
+	if c.Follow && len(c.ValidatorKeys) > 0 {
 		return errors.New("chain: a node that only follows must not have the validator key")
 	}
-	if len(c.ValidatorKey) == 0 && !c.Follow {
+	if len(c.ValidatorKeys) == 0 && !c.Follow {
 		if self.Active && self.Power > 0 {
 			return fmt.Errorf("chain: member %q has voting power and needs its validator key", c.Member)
 		}
 		return nil
 	}
-	if c.Follow {
-		return nil
-	}
-	if len(c.ValidatorKey) != ed25519.PrivateKeySize {
-		return errors.New("chain: the validator key is not an Ed25519 private key")
-	}
-	public, _ := c.ValidatorKey.Public().(ed25519.PublicKey)
-	for _, k := range self.Keys {
-		if k.Use == member.UseValidator && bytes.Equal(k.Public, public) {
-			return nil
+	for _, key := range c.ValidatorKeys {
+		if len(key) != ed25519.PrivateKeySize {
+			return errors.New("chain: a validator key is not an Ed25519 private key")
 		}
 	}
-	return fmt.Errorf("chain: the validator key is not the one that the genesis gives for member %q", c.Member)
+	return c.validateVoters()
+}
+
+// validateVoters refuses a genesis whose voters change with the second block: CometBFT cannot be told in time.
+func (c Config) validateVoters() error {
+	first, second := validators(c.Genesis.Members, 1), validators(c.Genesis.Members, 2)
+	same := func(a, b types.GenesisValidator) bool { return a.Name == b.Name && bytes.Equal(a.Address, b.Address) }
+	if !slices.EqualFunc(first, second, same) {
+		return errors.New("chain: genesis: a validator key begins or ends at block 2")
+	}
+	return nil
 }
 
 func (c Config) validatePeers() error {

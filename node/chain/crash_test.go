@@ -2,6 +2,7 @@ package chain
 
 import (
 	"bufio"
+	"crypto/ed25519"
 	"encoding/hex"
 	"os"
 	"os/exec"
@@ -24,7 +25,7 @@ func childConfig() (Config, error) {
 	name := os.Getenv(childMember)
 	return Config{
 		Dir: os.Getenv(childDir), Listen: os.Getenv(childListen), Genesis: genesis, Member: name,
-		ValidatorKey: key("validator", name), NodeKey: key("node", name),
+		ValidatorKeys: []ed25519.PrivateKey{key("validator", name)}, NodeKey: key("node", name),
 	}, nil
 }
 

@@ -218,6 +218,14 @@ func (c *Chain) Member(id string) (member.Member, bool) {
 	return members.Get(id)
 }
 
+// MembersRoot returns the root of the member book as of the present height.
+func (c *Chain) MembersRoot() [32]byte {
+	c.replica.mu.RLock()
+	defer c.replica.mu.RUnlock()
+	members, _, _, _ := c.replica.machine.Books()
+	return members.Root()
+}
+
 // Members returns every member as of the present height, ordered by id.
 func (c *Chain) Members() []member.Member {
 	c.replica.mu.RLock()

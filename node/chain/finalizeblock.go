@@ -26,7 +26,7 @@ func (a *application) FinalizeBlock(_ context.Context, req *abci.RequestFinalize
 	}
 	live := a.voting.Load() == req.Height
 	a.vigil.block(block.Height, block.Time, a.clock(), live)
-	if err := a.signer.Witness(req.Height-1, a.signedBySelf(req.DecidedLastCommit), live); err != nil {
+	if err := a.signer.Witness(req.Height-1, a.signedBySelf(req.Height-1, req.DecidedLastCommit), live); err != nil {
 		a.fail(err)
 	}
 	a.submits.decided(block, out.Codes)
@@ -34,12 +34,13 @@ func (a *application) FinalizeBlock(_ context.Context, req *abci.RequestFinalize
 	for i, code := range out.Codes {
 		results[i] = &abci.ExecTxResult{Code: uint32(code)}
 	}
-	return &abci.ResponseFinalizeBlock{TxResults: results, AppHash: out.Root[:]}, nil
+	return &abci.ResponseFinalizeBlock{TxResults: results, AppHash: out.Root[:], ValidatorUpdates: a.replica.turnover(block.Height)}, nil
 }
 
-func (a *application) signedBySelf(commit abci.CommitInfo) bool {
+func (a *application) signedBySelf(height int64, commit abci.CommitInfo) bool {
+	own := a.signer.Address(height)
 	for _, vote := range commit.Votes {
-		if bytes.Equal(vote.Validator.Address, a.signer.Address()) {
+		if bytes.Equal(vote.Validator.Address, own) {
 			return vote.BlockIdFlag == cmtproto.BlockIDFlagCommit
 		}
 	}

@@ -64,7 +64,7 @@ func newNetwork(t testing.TB, n int) *network {
 	for i, name := range names[:n] {
 		c := Config{
 			Dir: filepath.Join(dir, name), Listen: peers[i].Addr, Genesis: g, Member: name,
-			ValidatorKey: key("validator", name), NodeKey: key("node", name),
+			ValidatorKeys: []ed25519.PrivateKey{key("validator", name)}, NodeKey: key("node", name),
 			Logger: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		}
 		for j, p := range peers {

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"net"
 	"os"
@@ -129,9 +130,8 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 		{"no genesis", "genesis", func(c *Config) { c.Genesis.Members = nil }},
 		{"no node key", "node key", func(c *Config) { c.NodeKey = nil }},
 		{"an unknown member", "not in the genesis", func(c *Config) { c.Member = "nowhere" }},
-		{"no validator key", "needs its validator key", func(c *Config) { c.ValidatorKey = nil }},
-		{"another's validator key", "not the one", func(c *Config) { c.ValidatorKey = key("validator", "north") }},
-		{"half a validator key", "not an Ed25519", func(c *Config) { c.ValidatorKey = c.ValidatorKey[:32] }},
+		{"no validator key", "needs its validator key", func(c *Config) { c.ValidatorKeys = nil }},
+		{"half a validator key", "not an Ed25519", func(c *Config) { c.ValidatorKeys = []ed25519.PrivateKey{c.ValidatorKeys[0][:32]} }},
 		{"a peer without an id", "not a node id", func(c *Config) { c.Peers = []Peer{{Member: "north", Addr: "a:1"}} }},
 		{"itself as a peer", "own", func(c *Config) { c.Peers = []Peer{{Member: "north", ID: NodeID(c.nodePublic()), Addr: "a:1"}} }},
 		{"a peer of no member", "not in the genesis", func(c *Config) { c.Peers = []Peer{{Member: "x", ID: c.Peers[0].ID, Addr: "a:1"}} }},

@@ -1,10 +1,12 @@
 package chain
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	cmtmempool "github.com/cometbft/cometbft/proto/tendermint/mempool"
 
 	"cairn/ledger/machine"
+	"cairn/ledger/member"
 	"cairn/ledger/register"
 	"cairn/ledger/seal"
 )
@@ -175,8 +178,12 @@ func (c *Chain) spread(tx []byte) {
 	})
 }
 
-// taken reports whether the books already hold all that a seal says: its log, just so, and every mark.
+// taken reports whether the books already hold all that a seal says: its log, just so, and every mark; or the key that
+// is announced.
 func (r *replica) taken(tx []byte) (uint64, bool) {
+	if len(tx) > 0 && tx[0] == machine.KindEpoch {
+		return r.announced(tx[1:])
+	}
 	if len(tx) == 0 || tx[0] != machine.KindSeal {
 		return 0, false
 	}
@@ -197,4 +204,21 @@ func (r *replica) taken(tx []byte) (uint64, bool) {
 		}
 	}
 	return entry.Height, true
+}
+
+// announced reports whether a member has the key that an announcement is of, from the same height. In which block that
+// came is not kept: the height is the present one.
+func (r *replica) announced(raw []byte) (uint64, bool) {
+	e, err := member.DecodeEpoch(raw)
+	if err != nil {
+		return 0, false
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	members, _, _, _ := r.machine.Books()
+	m, _ := members.Get(e.Member)
+	there := slices.ContainsFunc(m.Keys, func(k member.Key) bool {
+		return k.Use == e.Use && k.From == e.From && bytes.Equal(k.Public, e.Public)
+	})
+	return r.machine.Height(), there
 }

@@ -31,7 +31,7 @@ type Ledger interface {
 
 // Signer signs a seal with this member's key; node/keys has it.
 type Signer interface {
-	SignSeal(s *seal.Seal, network [32]byte)
+	SignSeal(s *seal.Seal, network [32]byte) error
 }
 
 // BeatConfig says for whom and how a Beat seals.
@@ -159,14 +159,31 @@ func (b *Beat) Seal(ctx context.Context) error {
 	if err != nil || s == nil {
 		return err
 	}
-	b.signer.SignSeal(s, b.cfg.Network)
-	if _, err := b.ledger.Submit(ctx, machine.SealTx(s)); err != nil {
+	if err := b.submit(ctx, s); err != nil {
 		return fmt.Errorf("sealing %s: %w", b.cfg.Member, err)
 	}
 	if len(marks) == seal.MaxMarks {
 		b.Urgent() // there may be more
 	}
 	return b.forget(ctx, marks)
+}
+
+// submit signs a seal and hands it to the ledger. Where another key came into
+// force meanwhile, it signs anew.
+func (b *Beat) submit(ctx context.Context, s *seal.Seal) error {
+	for {
+		if err := b.signer.SignSeal(s, b.cfg.Network); err != nil {
+			return err
+		}
+		before := s.Signature
+		_, err := b.ledger.Submit(ctx, machine.SealTx(s))
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if again := b.signer.SignSeal(s, b.cfg.Network); again != nil || s.Signature == before {
+			return errors.Join(err, again)
+		}
+	}
 }
 
 // next builds the seal that is due, nil if none is, with the queued marks that

@@ -48,7 +48,10 @@ func newConsortium(t testing.TB) *consortium {
 	return &consortium{m: m, private: private, changed: make(chan struct{})}
 }
 
-func (c *consortium) SignSeal(s *seal.Seal, network [32]byte) { s.Sign(c.private, network) }
+func (c *consortium) SignSeal(s *seal.Seal, network [32]byte) error {
+	s.Sign(c.private, network)
+	return nil
+}
 
 func (c *consortium) Sealed(id string) (seal.Entry, bool) {
 	c.mu.Lock()

@@ -27,13 +27,13 @@ import (
 type Handler struct {
 	log    *Log
 	origin string
-	signer note.Signer
+	signer func(origin string) (note.Signer, error)
 	sealed func() (seal.Entry, bool)
 }
 
 // NewHandler makes the handler. Origin is calendar.LogOrigin of this member, and
-// the name of signer; sealed tells the member's latest seal.
-func NewHandler(log *Log, origin string, signer note.Signer, sealed func() (seal.Entry, bool)) *Handler {
+// the name of what signer gives; sealed tells the member's latest seal.
+func NewHandler(log *Log, origin string, signer func(origin string) (note.Signer, error), sealed func() (seal.Entry, bool)) *Handler {
 	return &Handler{log: log, origin: origin, signer: signer, sealed: sealed}
 }
 
@@ -87,7 +87,11 @@ func (h *Handler) checkpoint() ([]byte, error) {
 		return nil, fault.New(fault.NotFound, "evidence.no-checkpoint", "Nothing of this log has been sealed yet.")
 	}
 	text := fmt.Sprintf("%s\n%d\n%s\n", h.origin, last.Size, base64.StdEncoding.EncodeToString(last.Root[:]))
-	return note.Sign(&note.Note{Text: text}, h.signer)
+	signer, err := h.signer(h.origin)
+	if err != nil {
+		return nil, err
+	}
+	return note.Sign(&note.Note{Text: text}, signer)
 }
 
 func (h *Handler) tile(r *http.Request, path string) ([]byte, error) {

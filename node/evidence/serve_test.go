@@ -64,7 +64,7 @@ func TestStrangerFollowsTheLogOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last seal.Entry
-	handler := evidence.NewHandler(l, origin, signer, func() (seal.Entry, bool) { return last, last.Size > 0 })
+	handler := evidence.NewHandler(l, origin, func(string) (note.Signer, error) { return signer, nil }, func() (seal.Entry, bool) { return last, last.Size > 0 })
 	server := &httptest.Server{Config: &http.Server{Handler: handler}} //nolint:gosec // it listens nowhere
 
 	if status, _ := get(t, server, "checkpoint"); status != http.StatusNotFound {

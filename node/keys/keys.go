@@ -10,6 +10,7 @@ package keys
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -22,30 +23,49 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 
 	"gocloud.dev/secrets"
 
 	"cairn/ledger/member"
-	"cairn/ledger/seal"
 	"cairn/node/fault"
 )
 
-// The files of a keys directory, by what they are for.
+// The files of a keys directory, by what they are for. Keys that follow the
+// first one of a use have the beginning of their public half's hash in the name:
+// seal-5f0c1a52.pem.
 const (
 	fileSeal      = "seal.pem"      // Ed25519: seals on the ledger
 	fileCosign    = "cosign.pem"    // Ed25519: cosignatures on checkpoints
-	fileClient    = "client.pem"    // ECDSA P-384: client assertions to other hospitals
+	fileClient    = "client.pem"    // ECDSA P-384: what is signed to other hospitals
 	fileValidator = "validator.pem" // Ed25519: votes of the consensus
 	filePeer      = "peer.pem"      // Ed25519: this node's address among its peers
 	fileOperator  = "operator.pem"  // ECDSA P-384: the operator's own client assertions
 	fileKEK       = "kek.key"       // 32 bytes: wraps data keys
 )
 
-// Ring is a hospital's open keys. Its methods are safe for concurrent use.
+// Ring is a hospital's open keys: of each use all that it has, of the past, in
+// force and to come. Its methods are safe for concurrent use.
 type Ring struct {
-	seal, cosign, validator, peer ed25519.PrivateKey
-	client                        *ecdsa.PrivateKey
-	keeper                        *secrets.Keeper
+	dir    string
+	follow bool // it does not read keys that vote
+	peer   ed25519.PrivateKey
+	keeper *secrets.Keeper
+
+	mu     sync.RWMutex
+	held   []Held
+	looked time.Time // when the directory was last looked at for a key that was missing
+	beside func(use member.Use, public []byte) []byte
+}
+
+// Held is a private key of the ring.
+type Held struct {
+	Use    member.Use
+	Public []byte // as the member book has it
+	File   string // name in the keys directory, "" for one that lies in the store
+
+	private crypto.Signer
 }
 
 // Create makes a new keys directory with fresh keys. It refuses a directory
@@ -89,35 +109,29 @@ func CreateClient(path string) error {
 // "file:NAME" for a file in dir (the default is kek.key), or a URL of a KMS
 // that this build knows. The caller closes the ring.
 func Open(ctx context.Context, dir, kms string) (*Ring, error) {
-	r := &Ring{}
-	key, err := readPEM[ed25519.PrivateKey](filepath.Join(dir, fileValidator))
-	if err != nil {
-		return nil, err
-	}
-	r.validator = key
-	return r.open(ctx, dir, kms)
+	return (&Ring{dir: dir}).open(ctx, kms)
 }
 
 // OpenFollower is Open for a process that only follows the ledger: it has no
 // consensus key, and does not read one that is there.
 func OpenFollower(ctx context.Context, dir, kms string) (*Ring, error) {
-	return (&Ring{}).open(ctx, dir, kms)
+	return (&Ring{dir: dir, follow: true}).open(ctx, kms)
 }
 
-func (r *Ring) open(ctx context.Context, dir, kms string) (*Ring, error) {
-	for name, to := range map[string]*ed25519.PrivateKey{fileSeal: &r.seal, fileCosign: &r.cosign, filePeer: &r.peer} {
-		key, err := readPEM[ed25519.PrivateKey](filepath.Join(dir, name))
-		if err != nil {
-			return nil, err
-		}
-		*to = key
-	}
-	client, err := ReadClient(filepath.Join(dir, fileClient))
-	if err != nil {
+func (r *Ring) open(ctx context.Context, kms string) (*Ring, error) {
+	var err error
+	if r.held, err = r.read(); err != nil {
 		return nil, err
 	}
-	r.client = client
-	if r.keeper, err = openKeeper(ctx, dir, kms); err != nil {
+	for _, use := range r.uses() {
+		if len(r.of(use)) == 0 {
+			return nil, absent(filepath.Join(r.dir, use.String()+".pem"))
+		}
+	}
+	if r.peer, err = readPEM[ed25519.PrivateKey](filepath.Join(r.dir, filePeer)); err != nil {
+		return nil, err
+	}
+	if r.keeper, err = openKeeper(ctx, r.dir, kms); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -126,43 +140,17 @@ func (r *Ring) open(ctx context.Context, dir, kms string) (*Ring, error) {
 // Close releases the key-encryption key.
 func (r *Ring) Close() error { return r.keeper.Close() }
 
-// SignSeal signs a seal for the network. The error is that of an encoding
-// beyond the ledger's limits.
-func (r *Ring) SignSeal(s *seal.Seal, network [32]byte) { s.Sign(r.seal, network) }
-
-// Cosign returns the Ed25519 key for cosignatures (C2SP tlog-cosignature) and
-// for this hospital's own log checkpoint.
-func (r *Ring) Cosign() ed25519.PrivateKey { return r.cosign }
-
-// Client returns the ES384 key for assertions to other hospitals.
-func (r *Ring) Client() *ecdsa.PrivateKey { return r.client }
-
-// Validator returns the consensus key, nil if it is not here: in a process that
-// only follows the ledger.
-func (r *Ring) Validator() ed25519.PrivateKey { return r.validator }
-
 // Peer returns the key that names this node among its peers.
 func (r *Ring) Peer() ed25519.PrivateKey { return r.peer }
 
-// Public returns the public halves as the member book holds them, valid from
-// height 0.
-func (r *Ring) Public() ([]member.Key, error) {
-	client, err := x509.MarshalPKIXPublicKey(r.client.Public())
-	if err != nil {
-		return nil, fmt.Errorf("encoding the client key: %w", err)
+// Public returns the public halves as the member book of a new network holds
+// them, valid from height 0: the first of each use.
+func (r *Ring) Public() (out []member.Key) {
+	for _, use := range r.uses() {
+		out = append(out, member.Key{Use: use, Public: r.of(use)[0].Public})
 	}
-	all := []member.Key{
-		{Use: member.UseSeal, Public: public(r.seal)},
-		{Use: member.UseCosign, Public: public(r.cosign)},
-		{Use: member.UseClient, Public: client},
-	}
-	if r.validator != nil {
-		all = append(all, member.Key{Use: member.UseValidator, Public: public(r.validator)})
-	}
-	return all, nil
+	return out
 }
-
-func public(key ed25519.PrivateKey) []byte { return key.Public().(ed25519.PublicKey) }
 
 // Wrap seals a data key under the key-encryption key.
 func (r *Ring) Wrap(ctx context.Context, key []byte) ([]byte, error) {
@@ -247,8 +235,7 @@ func readPrivate(path string) ([]byte, error) {
 		return nil, bad(path, errors.New("not a file"))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Broken, "key-missing", "the key file "+path+" is missing").
-			WithHint("restore it from your key backup; `cairn init` makes new keys only for a new hospital")
+		return nil, absent(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
@@ -264,6 +251,11 @@ func readPrivate(path string) ([]byte, error) {
 	return data, nil
 }
 
+func absent(path string) error {
+	return fault.New(fault.Broken, "key-missing", "the key file "+path+" is missing").
+		WithHint("restore it from your key backup; `cairn init` makes new keys only for a new hospital")
+}
+
 func bad(path string, cause error) error {
 	return fault.Wrap(fault.Broken, "key-damaged", "the key file "+path+" is damaged", cause).
 		WithHint("restore it from your key backup")
@@ -276,7 +268,14 @@ func CreateFollower(from, to, kms string) error {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return fmt.Errorf("making the keys directory: %w", err)
 	}
-	names := []string{fileSeal, fileCosign, fileClient, fileOperator}
+	names := []string{fileOperator}
+	for _, use := range []member.Use{member.UseSeal, member.UseCosign, member.UseClient} {
+		files, err := filesOf(from, use)
+		if err != nil {
+			return err
+		}
+		names = append(names, files...)
+	}
 	if name, isFile := strings.CutPrefix(kms, "file:"); (isFile || kms == "") && !filepath.IsAbs(name) {
 		names = append(names, cmp.Or(name, fileKEK))
 	}

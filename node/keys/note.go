@@ -4,15 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
-
-	"golang.org/x/mod/sumdb/note"
 )
-
-// LogSigner returns the signer of this hospital's own log checkpoint: a signed
-// note under the log's origin (C2SP signed-note, Ed25519 type 0x01).
-func (r *Ring) LogSigner(origin string) note.Signer {
-	return logSigner{name: origin, key: r.cosign}
-}
 
 type logSigner struct {
 	name string

@@ -25,7 +25,13 @@ import (
 type Chain interface {
 	CalendarSize() uint64
 	CalendarRoot(size uint64) ([32]byte, error)
+	CalendarLeaf(index uint64) (calendar.Leaf, error)
 	Members() []member.Member
+}
+
+// Pen gives the cosigning key that is in force; node/keys has it.
+type Pen interface {
+	Cosign() (ed25519.PrivateKey, error)
 }
 
 // Witness makes and gathers cosignatures. Its methods are safe for concurrent
@@ -33,22 +39,19 @@ type Chain interface {
 type Witness struct {
 	home    string
 	network string
-	trust   *proof.Trust
+	trust   func() *proof.Trust
 	chain   Chain
-	cosign  *proof.Cosigner
+	pen     Pen
 	client  *http.Client
 
 	mu     sync.Mutex
 	latest *proof.Checkpoint // with the most cosignatures of its size
 }
 
-// New makes the room for the member home of a network.
-func New(home string, trust *proof.Trust, chain Chain, key ed25519.PrivateKey, client *http.Client) (*Witness, error) {
-	cosigner, err := proof.NewCosigner(proof.KeyName(trust.Network, home), key)
-	if err != nil {
-		return nil, fmt.Errorf("opening the cosigning key: %w", err)
-	}
-	return &Witness{home: home, network: trust.Network, trust: trust, chain: chain, cosign: cosigner, client: client}, nil
+// New makes the room for the member home of a network; trust gives the trust
+// file of this moment.
+func New(home, network string, trust func() *proof.Trust, chain Chain, pen Pen, client *http.Client) *Witness {
+	return &Witness{home: home, network: network, trust: trust, chain: chain, pen: pen, client: client}
 }
 
 // Cosign answers another member's request: a checkpoint without signatures.
@@ -83,7 +86,15 @@ func (w *Witness) checkpoint(size uint64) (*proof.Checkpoint, error) {
 		return nil, err
 	}
 	c := &proof.Checkpoint{Origin: calendar.Origin(w.network), Size: size, Root: root}
-	own, err := w.cosign.Cosign(c, uint64(time.Now().Unix())) //nolint:gosec // after 1970
+	key, err := w.pen.Cosign()
+	if err != nil {
+		return nil, err
+	}
+	cosigner, err := proof.NewCosigner(proof.KeyName(w.network, w.home), key)
+	if err != nil {
+		return nil, fmt.Errorf("cosigning: %w", err)
+	}
+	own, err := cosigner.Cosign(c, uint64(time.Now().Unix())) //nolint:gosec // after 1970
 	if err != nil {
 		return nil, fmt.Errorf("cosigning: %w", err)
 	}
@@ -118,15 +129,27 @@ func (w *Witness) Gather(ctx context.Context, size uint64) (*proof.Checkpoint, e
 			lines <- s
 		}()
 	}
-	text := *c
+	text, height := *c, w.height(size)
 	for range asked {
 		s := <-lines
-		if _, err := w.trust.Signer(&text, &s); err == nil {
+		if _, err := w.trust().SignerAt(&text, &s, height); err == nil {
 			c.Add(s)
 		}
 	}
 	w.keep(c)
 	return c, nil
+}
+
+// height returns the height of the latest block under a calendar of this size.
+func (w *Witness) height(size uint64) uint64 {
+	if size == 0 {
+		return 0
+	}
+	leaf, err := w.chain.CalendarLeaf(size - 1)
+	if err != nil {
+		return 0
+	}
+	return leaf.Height
 }
 
 // ask asks one member for its cosignature, again while it has not caught up.
@@ -166,7 +189,7 @@ func (w *Witness) askOnce(ctx context.Context, m member.Member, c *proof.Checkpo
 func (w *Witness) cached(size uint64) *proof.Checkpoint {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.latest == nil || w.latest.Size != size || len(w.latest.Cosignatures) < w.trust.Quorum {
+	if w.latest == nil || w.latest.Size != size || len(w.latest.Cosignatures) < w.trust().Quorum {
 		return nil
 	}
 	c := *w.latest

@@ -36,12 +36,12 @@ type Courier struct {
 	state   *consensus.State
 	sw      p2p.Switcher
 	bus     *types.EventBus
-	address types.Address
+	address func(height int64) types.Address
 	log     log.Logger
 }
 
-// New returns the courier of a node whose validator has this address.
-func New(n *node.Node, address types.Address) (*Courier, error) {
+// New returns the courier of a node; address is that of its validator at a height.
+func New(n *node.Node, address func(height int64) types.Address) (*Courier, error) {
 	env, err := n.ConfigureRPC() // opens nothing: it is the only way to the consensus state
 	if err != nil {
 		return nil, fmt.Errorf("reaching the consensus state: %w", err)
@@ -80,7 +80,7 @@ func (d *Courier) serve(ctx context.Context, votes, proposals types.Subscription
 		select {
 		case m := <-votes.Out():
 			e, ok := m.Data().(types.EventDataVote)
-			if !ok || !bytes.Equal(e.Vote.ValidatorAddress, d.address) {
+			if !ok || !bytes.Equal(e.Vote.ValidatorAddress, d.address(e.Vote.Height)) {
 				continue
 			}
 			d.vote(e.Vote)
@@ -132,14 +132,14 @@ func (d *Courier) one(peer p2p.Peer, state *consensus.PeerState, round *constype
 	at := state.GetRoundState()
 	switch {
 	case at.Height+1 == round.Height && round.LastCommit != nil:
-		d.own(peer, state, round.LastCommit.GetByAddress(d.address), at.Precommits)
+		d.own(peer, state, round.LastCommit.GetByAddress(d.address(round.Height-1)), at.Precommits)
 		return true
 	case at.Height != round.Height:
 		return 0 < at.Height && at.Height < round.Height
 	case at.Round != round.Round:
 		return at.Round < round.Round
 	}
-	if round.Proposal != nil && bytes.Equal(round.Validators.GetProposer().Address, d.address) {
+	if round.Proposal != nil && bytes.Equal(round.Validators.GetProposer().Address, d.address(round.Height)) {
 		if !at.Proposal {
 			state.SendProposalSetHasProposal(d.log, round, at)
 			at = state.GetRoundState()
@@ -149,10 +149,10 @@ func (d *Courier) one(peer p2p.Peer, state *consensus.PeerState, round *constype
 	state.EnsureVoteBitArrays(round.Height, round.Validators.Size())
 	at = state.GetRoundState()
 	if set := round.Votes.Prevotes(round.Round); set != nil {
-		d.own(peer, state, set.GetByAddress(d.address), at.Prevotes)
+		d.own(peer, state, set.GetByAddress(d.address(round.Height)), at.Prevotes)
 	}
 	if set := round.Votes.Precommits(round.Round); set != nil {
-		d.own(peer, state, set.GetByAddress(d.address), at.Precommits)
+		d.own(peer, state, set.GetByAddress(d.address(round.Height)), at.Precommits)
 	}
 	return waiting
 }

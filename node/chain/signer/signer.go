@@ -49,12 +49,16 @@ const (
 //
 // CometBFT's double_sign_check_height cannot tell the node's own past from a stranger's: with it, a validator that stands
 // alone, or a ledger at rest, would never start again. It is off.
+//
+// The key may change from one height to another. What was signed last is one file for all of them, so that no height is
+// signed twice, whatever the key.
 type Signer struct {
 	mu       sync.Mutex
 	file     *privval.FilePV
-	blank    bool  // nothing is known of what was signed
-	stranger int64 // latest height at which somebody else signed with this key
-	again    int   // how often that was seen in blocks that this node took part in
+	held     map[string]privval.FilePVKey // by public key
+	blank    bool                         // nothing is known of what was signed
+	stranger int64                        // latest height at which somebody else signed with this key
+	again    int                          // how often that was seen in blocks that this node took part in
 
 	rules Rules
 }
@@ -68,18 +72,29 @@ type Rules struct {
 	Recover bool
 	// Done ends every wait when it is closed.
 	Done <-chan struct{}
+	// Key returns the public key with which this member votes at a height, nil if it does not. A nil Key stands for the
+	// one key that Open is given.
+	Key func(height int64) []byte
+	// Find returns the private half of a public key that Open was not given, nil if it is not here. It may be nil.
+	Find func(public []byte) ed25519.PrivateKey
+	// Next returns the height that is voted on next. It is called when Key is there.
+	Next func() int64
 }
 
 var errDone = errors.New("signer: the node stops")
 
-// Open reads what the key signed last. It refuses a file that is missing although there are blocks, and one that
+// Open reads what the keys signed last. It refuses a file that is missing although there are blocks, and one that
 // is older than a signature in the last blocks.
-func Open(dir string, key ed25519.PrivateKey, blocks *store.BlockStore, rules Rules) (*Signer, error) {
-	if key == nil { // a member without a vote; CometBFT wants a key all the same
-		_, key, _ = ed25519.GenerateKey(nil)
+func Open(dir string, keys []ed25519.PrivateKey, blocks *store.BlockStore, rules Rules) (*Signer, error) {
+	if len(keys) == 0 { // a member without a vote; CometBFT wants a key all the same
+		_, key, _ := ed25519.GenerateKey(nil)
+		keys = []ed25519.PrivateKey{key}
 	}
 	path := filepath.Join(dir, File)
-	s := &Signer{file: privval.NewFilePV(cmted25519.PrivKey(key), "", path), rules: rules}
+	s := &Signer{file: privval.NewFilePV(cmted25519.PrivKey(keys[0]), "", path), held: make(map[string]privval.FilePVKey), rules: rules}
+	for _, key := range keys {
+		s.hold(key)
+	}
 	raw, err := os.ReadFile(path) //nolint:gosec // a fixed name in our own directory
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && blocks.Height() > 0:
@@ -108,14 +123,13 @@ func Open(dir string, key ed25519.PrivateKey, blocks *store.BlockStore, rules Ru
 }
 
 func (s *Signer) notOlder(blocks *store.BlockStore) error {
-	address := s.Address()
 	for height := blocks.Height(); height > max(blocks.Base()-1, blocks.Height()-Caution); height-- {
 		commit := blocks.LoadSeenCommit(height)
 		if commit == nil || s.file.LastSignState.Height >= height {
 			continue
 		}
 		for _, signature := range commit.Signatures {
-			if signature.BlockIDFlag == types.BlockIDFlagCommit && bytes.Equal(signature.ValidatorAddress, address) {
+			if signature.BlockIDFlag == types.BlockIDFlagCommit && s.owns(signature.ValidatorAddress) {
 				return fault.New(fault.Broken, "chain.sign-old", fmt.Sprintf(
 					"The validator's key signed block %d, and its file says that it never got beyond %d: the file is an old copy, or the key is used elsewhere.",
 					height, s.file.LastSignState.Height)).
@@ -126,8 +140,54 @@ func (s *Signer) notOlder(blocks *store.BlockStore) error {
 	return nil
 }
 
-// Address returns the validator's address.
-func (s *Signer) Address() types.Address { return s.file.GetAddress() }
+// hold takes a key.
+func (s *Signer) hold(key ed25519.PrivateKey) privval.FilePVKey {
+	private := cmted25519.PrivKey(key)
+	k := privval.FilePVKey{Address: private.PubKey().Address(), PubKey: private.PubKey(), PrivKey: private}
+	s.held[string(k.PubKey.Bytes())] = k
+	return k
+}
+
+func (s *Signer) owns(address types.Address) bool {
+	for _, k := range s.held {
+		if bytes.Equal(k.Address, address) {
+			return true
+		}
+	}
+	return false
+}
+
+// Address returns the address with which this member votes at a height; that of nobody if it does not.
+func (s *Signer) Address(height int64) types.Address {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key, found := s.at(height); found {
+		return key.Address
+	}
+	return s.file.GetAddress()
+}
+
+// at returns the key with which this member votes at a height; false if it has no vote there, or not the key.
+func (s *Signer) at(height int64) (privval.FilePVKey, bool) {
+	if s.rules.Key == nil {
+		return s.file.Key, true
+	}
+	public := s.rules.Key(height)
+	if public == nil {
+		return privval.FilePVKey{}, false
+	}
+	if k, found := s.held[string(public)]; found {
+		return k, true
+	}
+	if s.rules.Find == nil {
+		return privval.FilePVKey{}, false
+	}
+	key := s.rules.Find(public)
+	if key == nil {
+		return privval.FilePVKey{}, false
+	}
+	return s.hold(key), true
+}
 
 // Last returns the height at which it signed last.
 func (s *Signer) Last() int64 {
@@ -184,10 +244,16 @@ func (s *Signer) begin(height int64) error {
 	return nil
 }
 
+// ready takes the key of a height into the hand.
 func (s *Signer) ready(height int64) error {
 	if err := s.settle(height); err != nil {
 		return err
 	}
+	key, found := s.at(height)
+	if !found {
+		return fmt.Errorf("not signing block %d: the validator key of that height is not here", height)
+	}
+	s.file.Key.Address, s.file.Key.PubKey, s.file.Key.PrivKey = key.Address, key.PubKey, key.PrivKey
 	if s.stranger > 0 && height-s.stranger <= Caution {
 		return fmt.Errorf("block %d was signed with this key elsewhere: not signing before block %d",
 			s.stranger, s.stranger+Caution+1)
@@ -195,8 +261,19 @@ func (s *Signer) ready(height int64) error {
 	return nil
 }
 
-// GetPubKey returns the validator's public key.
-func (s *Signer) GetPubKey() (cmtcrypto.PubKey, error) { return s.file.GetPubKey() }
+// GetPubKey returns the public key with which this member votes next. CometBFT asks anew after each block that it
+// decides; the last one before it takes part is always such a one, since block sync leaves it. A member whose key is not
+// here, or without a vote, has one that nobody knows.
+func (s *Signer) GetPubKey() (cmtcrypto.PubKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rules.Key != nil {
+		if key, found := s.at(s.rules.Next()); found {
+			return key.PubKey, nil
+		}
+	}
+	return s.file.GetPubKey()
+}
 
 // SignVote signs a vote.
 func (s *Signer) SignVote(chain string, vote *cmtproto.Vote) error {

@@ -13,7 +13,7 @@ import (
 // blank opens the signer of a directory without blocks.
 func blank(t *testing.T, dir string) *Signer {
 	t.Helper()
-	s, err := Open(dir, ed25519.NewKeyFromSeed(make([]byte, 32)), store.NewBlockStore(dbm.NewMemDB()), Rules{})
+	s, err := Open(dir, []ed25519.PrivateKey{ed25519.NewKeyFromSeed(make([]byte, 32))}, store.NewBlockStore(dbm.NewMemDB()), Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
