@@ -44,7 +44,7 @@ func (h house) software(t *testing.T, id string) *client.Client {
 
 func (h house) home() wallet.Home { return wallet.Home{ID: h.id, Name: h.id, URL: h.url()} }
 
-func (h house) wallet() *wallet.Wallet { return wallet.New(h.node.Trust.ID, http.DefaultClient) }
+func (h house) wallet() *wallet.Wallet { return wallet.New(h.node.Trust().ID, http.DefaultClient) }
 
 // town founds two hospitals that are one consortium and runs them until the test
 // ends.
