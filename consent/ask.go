@@ -24,6 +24,7 @@ type Actor struct {
 	Role         string   // code of the role in which the person acts
 	Teams        []string // "Group/7" of the custodian or "east/CareTeam/3"; nil if not known
 	Subject      bool     // is the patient herself
+	Acting       bool     // acts in the patient's name
 }
 
 // Action is what is done with a record, after
@@ -77,6 +78,24 @@ type Grant struct {
 // Its own staff may act for the listed purposes; nobody else may do anything.
 // The zero Policy allows nothing.
 type Policy struct {
-	Home     string   // the custodian's member id
-	Purposes []string // codes of v3-PurposeOfUse
+	Home     string     // the custodian's member id
+	Purposes []string   // codes of v3-PurposeOfUse
+	Withheld []Withheld // from the patient herself, and from who acts in her name
 }
+
+// Withheld is a kind of record that a custodian keeps from the patient herself.
+// It is the custodian's stated policy, never a consent, and holds for records that
+// carry the label: one that nobody has labelled is hers to see.
+type Withheld struct {
+	Code   string // in the rule: "policy.withheld:" and this
+	Label  Coding
+	Reason string // why, as she is told
+}
+
+// Notes taken in psychotherapy, which 45 CFR 164.524(a)(1)(i) takes out of a
+// patient's right of access, and what could endanger somebody (45 CFR
+// 164.524(a)(3)), as a professional has marked it.
+var (
+	PsychotherapyNotes = Coding{SensitivitySystem, "PSYTHPN"}
+	Endangering        = Coding{SensitivitySystem, "NOPAT"}
+)

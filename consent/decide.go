@@ -38,7 +38,8 @@ type Decision struct {
 	// Filter holds whether or not there was an item.
 	Filter Filter
 	// Rule is the code of what decided: "policy.subject", "policy.own-staff",
-	// "policy.purpose", "policy.other-organisation", or "consent.permit:",
+	// "policy.purpose", "policy.other-organisation", "policy.withheld:" followed by
+	// the code of what is withheld, or "consent.permit:",
 	// "consent.deny:", "consent.not-permitted:" followed by the path of the
 	// provision, such as "provision.provision[1]".
 	Rule string
@@ -54,15 +55,33 @@ const (
 	ruleOwnStaff = "policy.own-staff"
 	rulePurpose  = "policy.purpose"
 	ruleOther    = "policy.other-organisation"
+	ruleWithheld = "policy.withheld:"
 )
 
 // Decide says whether the ask may be done, by the grants and, where they say
-// nothing, by the policy. The patient's own access is always permitted.
+// nothing, by the policy. The patient's own access is never denied by a consent;
+// it ends where the policy withholds.
 func Decide(ask Ask, grants []Grant, policy Policy) Decision {
-	if ask.Actor.Subject {
-		return Decision{Outcome: Permit, Allowed: true, Filter: Everything(), Rule: ruleSubject, Explanation: explain(ruleSubject, Permit)}
+	if !ask.Actor.Subject && !ask.Actor.Acting {
+		return decide(&ask, grants, &policy)
 	}
-	q := newQuestion(&ask, policy.Home)
+	d := Decision{Outcome: Permit, Allowed: true, Filter: Everything(), Rule: ruleSubject, Explanation: explain(ruleSubject, Permit)}
+	if !ask.Actor.Subject {
+		d = decide(&ask, grants, &policy)
+	}
+	d.Filter.withheld = policy.Withheld
+	if ask.Item != nil && d.Allowed {
+		if w := d.Filter.withholds(ask.Item); w != nil {
+			d.Outcome, d.Allowed, d.Rule, d.Grant = NotPermitted, false, ruleWithheld+w.Code, ""
+			d.Explanation = "The hospital does not show this to the patient: " + w.Reason
+		}
+	}
+	return d
+}
+
+// decide is Decide for those who are not the patient.
+func decide(ask *Ask, grants []Grant, policy *Policy) Decision {
+	q := newQuestion(ask, policy.Home)
 	implicit := policy.rule(&q)
 	f := q.residual(grants, implicit == ruleOwnStaff)
 	var v verdict

@@ -20,9 +20,12 @@ var (
 		system := rapid.SampledFrom([]string{"http://loinc.org", ObservationCategory}).Draw(t, "system")
 		return Coding{system, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "code")}
 	})
+	someClasses = rapid.Custom(func(t *rapid.T) Coding {
+		return Coding{"http://loinc.org", rapid.SampledFrom([]string{"a", "b"}).Draw(t, "code")}
+	})
 	someLabels = rapid.Custom(func(t *rapid.T) Coding {
 		if rapid.Bool().Draw(t, "sensitivity") {
-			return Coding{SensitivitySystem, rapid.SampledFrom([]string{"PSY", "HIV"}).Draw(t, "code")}
+			return Coding{SensitivitySystem, rapid.SampledFrom([]string{"PSY", "HIV", "PSYTHPN"}).Draw(t, "code")}
 		}
 		return Coding{ConfidentialitySystem, rapid.SampledFrom([]string{"L", "N", "R", "V"}).Draw(t, "code")}
 	})
@@ -70,7 +73,7 @@ func drawRule(t *rapid.T, depth int) Rule {
 	r := Rule{
 		Says:   rapid.SampledFrom([]Outcome{Permit, Deny}).Draw(t, "says"),
 		Actors: seldom(t, someParties, "actors"),
-		Types:  seldom(t, someTypes, "types"), Codes: seldom(t, someCodes, "codes"),
+		Types:  seldom(t, someTypes, "types"), Classes: seldom(t, someClasses, "classes"), Codes: seldom(t, someCodes, "codes"),
 		Labels: seldom(t, someLabels, "labels"), Data: seldom(t, someData, "data"),
 		Actions: seldom(t, rapid.SampledFrom([]Action{Access, Disclose}), "actions"),
 	}
@@ -126,6 +129,7 @@ var anyAsk = rapid.Custom(func(t *rapid.T) Ask {
 		Action: rapid.SampledFrom([]Action{0, Access, Disclose}).Draw(t, "action"),
 		Now:    someTimes.Draw(t, "now"), Purpose: somePurposes.Draw(t, "purpose"),
 	}
+	a.Actor.Acting = !a.Actor.Subject && rapid.IntRange(0, 9).Draw(t, "acting") == 0
 	if rapid.IntRange(0, 9).Draw(t, "software") == 0 {
 		a.Actor.Person, a.Actor.Role = "", ""
 	}

@@ -8,6 +8,7 @@ type Filter struct {
 	implicit bool // the policy opens what no consent speaks of
 	parts    []part
 	answers  []answer // for all parts: whether a context is the asker's
+	withheld []Withheld
 }
 
 // part is a consent of which some rules are for the asker. Only the item is
@@ -52,6 +53,9 @@ func Nothing() Filter { return Filter{} }
 
 // Match tells whether the item may be shown: whether Decide would allow it.
 func (f Filter) Match(item Item) bool {
+	if f.withholds(&item) != nil {
+		return false
+	}
 	if f.all || len(f.parts) == 0 {
 		return f.all || f.implicit
 	}
@@ -59,10 +63,21 @@ func (f Filter) Match(item Item) bool {
 	return o == Permit || o == NoConsent && f.implicit
 }
 
+// withholds returns what of the policy keeps the item from the asker, nil if
+// nothing does.
+func (f *Filter) withholds(item *Item) *Withheld {
+	for i := range f.withheld {
+		if among(&f.withheld[i].Label, item.Labels) == yes {
+			return &f.withheld[i]
+		}
+	}
+	return nil
+}
+
 // Everything tells that every item may be shown.
 func (f Filter) Everything() bool {
 	_, folded := f.survey()
-	return folded.all
+	return folded.all && len(f.withheld) == 0
 }
 
 // Nothing tells that no item may be shown.
@@ -73,9 +88,10 @@ func (f Filter) Nothing() bool {
 
 // judge gives the outcome for one item.
 func (f *Filter) judge(item *Item) (best verdict) {
+	bit := place(item.Type, item.ID)
 	for i := range f.parts {
 		s := &f.parts[i]
-		if v := f.part(s, item); v.outcome > best.outcome {
+		if v := f.part(s, item, bit); v.outcome > best.outcome {
 			best = v
 		}
 		if best.outcome == Deny {
@@ -87,10 +103,14 @@ func (f *Filter) judge(item *Item) (best verdict) {
 
 // part gives the outcome of one consent. It runs from the last rule to the
 // first, so that a rule's exceptions are known before the rule. found holds, by
-// depth, the rule that decides among the siblings seen so far.
-func (f *Filter) part(s *part, item *Item) verdict {
+// depth, the rule that decides among the siblings seen so far. bit is the place of
+// the item.
+func (f *Filter) part(s *part, item *Item, bit uint64) verdict {
 	var found [maxDepth + 1]*provision
-	rules, answers := s.program.rules, f.answers[s.from:]
+	rules, answers := s.program.general, f.answers[s.from:]
+	if s.program.singles&bit != 0 {
+		rules = s.program.rules
+	}
 	for i := len(rules) - 1; i >= 0; i-- {
 		r := &rules[i]
 		var by *provision

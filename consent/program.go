@@ -18,7 +18,9 @@ type program struct {
 	period    Span      // of the root
 	contexts  []context // of the rules, each once
 	rules     []provision
-	whole     possible // what the rules can give if all are for the asker
+	general   []provision // the rules without those of single records that have no exceptions
+	singles   uint64      // a bit for each record that has such a rule; records share bits
+	whole     possible    // what the rules can give if all are for the asker
 	patient   string
 	custodian Party
 	root      Rule
@@ -34,6 +36,8 @@ type context struct {
 	unclear       aspect // conditions with a part that cannot be evaluated
 	otherPurposes []Coding
 	parties       []party
+	only          string // the organisation that is the one party, "" if it is not that simple
+	again         bool   // it differs from the context before it by the period alone
 }
 
 // party is a Party as the evaluator uses it.
@@ -148,8 +152,36 @@ func (p *program) assemble() {
 	for i := range p.rules {
 		p.rules[i].leaf = i+1 == len(p.rules) || p.rules[i+1].depth <= p.rules[i].depth
 	}
+	p.index()
 	all := Filter{answers: slices.Repeat([]answer{yes}, len(p.contexts))}
 	p.whole = all.outcomes(&part{program: p})
+}
+
+// index sets the rules of single records apart, so that an item that has none is
+// judged by the others only. A rule of a record with exceptions stays among them:
+// the exceptions are tested on their own.
+func (p *program) index() {
+	for i := range p.rules {
+		if r := &p.rules[i]; r.single != "" && r.leaf {
+			typ, id, _ := strings.Cut(r.single, "/")
+			p.singles |= place(typ, id)
+		} else {
+			p.general = append(p.general, *r)
+		}
+	}
+}
+
+// place returns the bit of a record: FNV-1a over its type and id, folded to a
+// number below 64.
+func place(typ, id string) uint64 {
+	h := uint32(2166136261)
+	for i := range len(typ) {
+		h = (h ^ uint32(typ[i])) * 16777619
+	}
+	for i := range len(id) {
+		h = (h ^ uint32(id[i])) * 16777619
+	}
+	return 1 << ((h ^ h>>16) & 63)
 }
 
 func (p *program) flatten(r *Rule, path string, depth uint8) {
@@ -168,6 +200,11 @@ func (p *program) place(c context) uint16 {
 	i := slices.IndexFunc(p.contexts, c.equal)
 	if i < 0 {
 		i = len(p.contexts)
+		if i > 0 {
+			before := p.contexts[i-1]
+			before.period = c.period
+			c.again = before.equal(c)
+		}
 		p.contexts = append(p.contexts, c)
 	}
 	return uint16(i) //nolint:gosec // there are at most maxProvisions
@@ -185,6 +222,9 @@ func contextOf(r *Rule) context {
 	}
 	for _, a := range r.Actors {
 		c.parties = append(c.parties, party{partyKinds[a.Type], a.Ref, a.Role})
+	}
+	if len(c.parties) == 1 && c.parties[0].kind == organisation && c.parties[0].role == "" && c.unclear&inActor == 0 {
+		c.only = c.parties[0].ref
 	}
 	for _, p := range r.Purposes {
 		if p.System == PurposeSystem && purposes[p.Code].bit != 0 {

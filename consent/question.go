@@ -33,8 +33,16 @@ func (q *question) residual(grants []Grant, implicit bool) Filter {
 		}
 		p := g.Terms.program
 		from, most, least := len(f.answers), no, yes
+		var timeless answer
 		for j := range p.contexts {
-			a := q.answer(&p.contexts[j])
+			c := &p.contexts[j]
+			if !c.again {
+				timeless = q.timeless(c)
+			}
+			a := timeless
+			if q.ask.Now < c.period.Lo || q.ask.Now >= c.period.Hi {
+				a = no
+			}
 			most, least = max(most, a), min(least, a)
 			f.answers = append(f.answers, a)
 		}
@@ -59,11 +67,8 @@ func room(list []part, left int) []part {
 	return append(make([]part, 0, len(list)+left), list...)
 }
 
-// answer tells whether the context is that of the question.
-func (q *question) answer(c *context) answer {
-	if q.ask.Now < c.period.Lo || q.ask.Now >= c.period.Hi {
-		return no
-	}
+// timeless tells whether the context, but for its period, is that of the question.
+func (q *question) timeless(c *context) answer {
 	a := yes
 	if c.actions&q.action == 0 && c.actions != 0 {
 		if q.action != 0 && c.unclear&inAction == 0 {
@@ -82,7 +87,10 @@ func (q *question) answer(c *context) answer {
 
 // actor tells whether the asker is one of the parties.
 func (q *question) actor(c *context) answer {
-	if len(c.parties) == 0 && c.unclear&inActor == 0 {
+	switch {
+	case c.only != "":
+		return same(q.ask.Actor.Organisation, c.only)
+	case len(c.parties) == 0 && c.unclear&inActor == 0:
 		return yes
 	}
 	best := no

@@ -29,7 +29,10 @@ import (
 
 const tableHome = "north"
 
-var tablePolicy = Policy{Home: tableHome, Purposes: []string{"TREAT", "HPAYMT", "HOPERAT"}}
+var tablePolicy = Policy{
+	Home: tableHome, Purposes: []string{"TREAT", "HPAYMT", "HOPERAT"},
+	Withheld: []Withheld{{"psychotherapy-notes", PsychotherapyNotes, "they are the therapist's."}, {"endangering", Endangering, "it could endanger somebody."}},
+}
 
 type row struct {
 	line                   int
@@ -215,6 +218,8 @@ func parseAsk(text, item string) (Ask, error) {
 		switch w {
 		case "subject":
 			a.Actor.Subject = true
+		case "acting":
+			a.Actor.Acting = true
 		default:
 			a.Action = 0
 			for i, code := range actionCodes {

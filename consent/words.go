@@ -64,8 +64,11 @@ func (r *Rule) what() string {
 
 // String returns the filter in plain words.
 func (f Filter) String() string {
+	kept := f.withheld
 	v, f := f.survey()
 	switch {
+	case f.all && len(kept) > 0:
+		return "everything that the hospital does not withhold"
 	case f.all:
 		return "everything"
 	case len(f.parts) == 0:

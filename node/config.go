@@ -17,6 +17,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"cairn/consent"
 	"cairn/consent/mandate"
 	"cairn/ledger/machine"
 	"cairn/ledger/member"
@@ -59,6 +60,9 @@ type Config struct {
 
 	Relationships    string `toml:"relationships,omitempty" comment:"who needs a treatment relationship where the patient said nothing: personal (who signs in here; if left out), or required (people for whom software vouches too)"`
 	RelationshipDays int64  `toml:"relationship_days,omitempty" comment:"days before a relationship begins and after it ends in which it counts; 30 if left out"`
+
+	WithholdPsychotherapyNotes string `toml:"withhold_psychotherapy_notes,omitempty" comment:"why patients are not shown records labelled PSYTHPN, as they are told; left out: they are shown them"`
+	WithholdEndangering        string `toml:"withhold_endangering,omitempty" comment:"why patients are not shown records labelled NOPAT, as they are told; left out: they are shown them"`
 
 	Peers    []PeerConfig      `toml:"peer" comment:"the other members' nodes"`
 	Clients  []identity.Client `toml:"client" comment:"software of this hospital that may sign in"`
@@ -145,6 +149,19 @@ func (c *Config) resolve(base string) {
 // related is what the gate holds staff of the hospital to.
 func (c *Config) related() gate.Relationships {
 	return gate.Relationships{Vouched: c.Relationships == "required", Around: time.Duration(cmp.Or(c.RelationshipDays, 30)) * 24 * time.Hour}
+}
+
+// withheld is what the hospital keeps from patients themselves.
+func (c *Config) withheld() (out []consent.Withheld) {
+	for _, w := range []consent.Withheld{
+		{Code: "psychotherapy-notes", Label: consent.PsychotherapyNotes, Reason: c.WithholdPsychotherapyNotes},
+		{Code: "endangering", Label: consent.Endangering, Reason: c.WithholdEndangering},
+	} {
+		if w.Reason != "" {
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 // Validate reports every rule that the configuration breaks.

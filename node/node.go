@@ -197,6 +197,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	home := n.Config.Member
 	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	n.gate = gate.New(home, n.store, n.chest, n.journal, n.Chain, n.Config.related())
+	n.gate.Withhold(n.Config.withheld())
 	n.Records = record.New(n.gate, n.vault, n.journal, n.store, record.Rules{
 		ServerIDs: !n.Config.UpdateAsCreate, DeleteMany: int(n.Config.DeleteMany), Base: n.Config.URL + "/fhir",
 	})

@@ -59,6 +59,10 @@ in and paths as they are used.
                (who signs in here; the default) or required (people for whom software vouches too)
   relationship_days      days before it begins and after it ends in which it counts (default 30)
 
+  withhold_psychotherapy_notes  why patients are not shown records labelled PSYTHPN, as they are told
+               (left out: they are shown them)
+  withhold_endangering   the same for records labelled NOPAT
+
   [[peer]]     another member's node: member, id (40 hexadecimal digits), address (host:port),
                follow (true: it has no vote)
   [[client]]   software that may sign in: id, name, public_key (PEM file),

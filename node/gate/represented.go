@@ -18,6 +18,10 @@ type Mandates interface {
 // the first request.
 func (g *Gate) RepresentedBy(m Mandates) { g.acting = m }
 
+// Withhold has the gate keep kinds of records from patients themselves, and from
+// who acts in their name. It is for the time before the first request.
+func (g *Gate) Withhold(kinds []consent.Withheld) { g.policy.Withheld = kinds }
+
 // represented decides about a representative: what her mandates let see, less what
 // the patient closed. That she belongs to no organisation keeps what the patient
 // allowed a hospital from being hers.
@@ -38,8 +42,8 @@ func (v *verdicts) represented(view *store.View, subject string) (consent.Decisi
 		none.Rule, none.Explanation = rule, text
 		return none, nil
 	}
-	ask := consent.Ask{Actor: consent.Actor{Person: v.actor.Person()}, Action: v.ask.Action, Purpose: v.actor.Purpose(), Now: time.Now().UnixMilli()}
-	d := consent.Decide(ask, append(mandates, grants...), consent.Policy{Home: v.gate.home})
+	ask := consent.Ask{Actor: consent.Actor{Person: v.actor.Person(), Acting: true}, Action: v.ask.Action, Purpose: v.actor.Purpose(), Now: time.Now().UnixMilli()}
+	d := consent.Decide(ask, append(mandates, grants...), consent.Policy{Home: v.gate.home, Withheld: v.gate.policy.Withheld})
 	if d.Allowed {
 		d.Rule, d.Explanation = rule, text
 	}
