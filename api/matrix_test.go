@@ -45,6 +45,7 @@ var open = map[string]string{
 	"OPTIONS /auth/revoke":                        "what browsers ask before an app's page calls",
 	"GET /auth/authorize":                         "a page that has people sign in; who comes without an app's question sees an error",
 	"POST /auth/authorize":                        "as by GET",
+	"GET /auth/start":                             "a page that has people sign in",
 	"GET /signin":                                 "the sign-in page",
 	"GET /signin/register":                        "the page that takes a one-time code",
 	"POST /signin":                                "this is the sign-in: the passkey signs",
@@ -456,7 +457,7 @@ func (v *victim) body(method, path string) (kind, body string) {
 		return "application/x-www-form-urlencoded", "grant_type=client_credentials"
 	case path == "/auth/introspect" || path == "/auth/revoke":
 		return "application/x-www-form-urlencoded", "token=" + url.QueryEscape(v.access)
-	case path == "/auth/patient" || path == "/auth/decision" || path == "/auth/authorize":
+	case path == "/auth/patient" || path == "/auth/decision" || path == "/auth/authorize" || path == "/auth/start":
 		return "application/x-www-form-urlencoded", "ticket=none&decision=allow&patient=" + v.patient
 	case path == "/auth/launch":
 		return js, `{"client_id":"` + v.app + `","patient":"` + v.patient + `"}`

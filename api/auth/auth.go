@@ -53,6 +53,8 @@ func (s *Server) Handler() http.Handler {
 
 	mux.HandleFunc("GET /auth/authorize", s.page(s.authorize))
 	mux.HandleFunc("POST /auth/authorize", s.page(s.authorize)) // from the app's page: it changes nothing
+	mux.HandleFunc("GET /auth/start", s.page(s.startPage))
+	mux.Handle("POST /auth/start", face.SameOrigin(s.page(s.start)))
 	mux.Handle("POST /auth/patient", face.SameOrigin(s.page(s.patient)))
 	mux.Handle("POST /auth/decision", face.SameOrigin(s.page(s.decision)))
 	return mux

@@ -49,13 +49,18 @@ type frame struct {
 const policy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
 func (s *Server) show(w http.ResponseWriter, status int, page, redirect string, data any) error {
+	return s.showAt(w, status, page, source(redirect), data)
+}
+
+// showAt shows a page whose forms may lead to further sources of a policy.
+func (s *Server) showAt(w http.ResponseWriter, status int, page, sources string, data any) error {
 	var out bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&out, page, data); err != nil {
 		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy+source(redirect))
+	h.Set("Content-Security-Policy", policy+sources)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	w.WriteHeader(status)
 	w.Write(out.Bytes()) //nolint:errcheck // the client has gone

@@ -144,7 +144,7 @@ func TestStandaloneLaunch(t *testing.T) {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	page = b.answers("/auth/patient", form("look", name))
-	if !strings.Contains(string(page.body), "Ada "+name+", born 1980-12-31") {
+	if !strings.Contains(string(page.body), "Ada "+name+`</strong><span class="small">born 1980-12-31`) {
 		t.Fatalf("%d %s", page.status, page.body)
 	}
 	page = b.answers("/auth/patient", form("patient", "picked-"+id))

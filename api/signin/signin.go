@@ -172,9 +172,11 @@ func (s *Server) signedIn(w http.ResponseWriter, actor identity.Actor) error {
 	}
 	data := struct {
 		frame
-		Who, Role string
-		Idle      int
-	}{frame{"Signed in", s.Door.Hospital(), ""}, actor.Name(), role, int(identity.Idle(actor).Minutes())}
+		Who, Role       string
+		Idle            int
+		Patient, Treats bool
+	}{frame{"Signed in", s.Door.Hospital(), ""}, actor.Name(), role, int(identity.Idle(actor).Minutes()),
+		actor.Kind() == identity.Patient, actor.Kind() == identity.Staff && actor.May(identity.RightRecords)}
 	return s.show(w, http.StatusOK, "signedin.html", data)
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ory/fosite"
@@ -12,6 +14,7 @@ import (
 	"cairn/fhir/resource"
 	"cairn/node/fault"
 	"cairn/node/identity"
+	"cairn/node/oauth/registration"
 	"cairn/node/store"
 )
 
@@ -34,6 +37,11 @@ func (d *Desk) Launch(ctx context.Context, a identity.Actor, l Launch) (string, 
 	if err := d.sound(ctx, l); err != nil {
 		return "", 0, err
 	}
+	return d.ticket(ctx, l)
+}
+
+// ticket keeps a launch.
+func (d *Desk) ticket(ctx context.Context, l Launch) (string, time.Duration, error) {
 	plain, err := json.Marshal(l)
 	if err != nil {
 		return "", 0, err
@@ -41,6 +49,60 @@ func (d *Desk) Launch(ctx context.Context, a identity.Actor, l Launch) (string, 
 	secret := rand.Text() + rand.Text()
 	err = storage{d}.put(ctx, ticketLaunch, secret, "", time.Now().Add(launchLife), plain)
 	return secret, launchLife, err
+}
+
+// maxStartable is how many apps a person is shown.
+const maxStartable = 100
+
+// Startable lists the apps that one of the staff who signed in here can start for a
+// patient, by name: those that are registered with where an EHR starts them.
+func (d *Desk) Startable(ctx context.Context, who identity.Actor) ([]registration.App, error) {
+	if err := mayStart(who); err != nil {
+		return nil, err
+	}
+	all, err := d.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(a registration.App) bool { return a.Launch == "" || !a.ForPersons() })
+	return all[:min(len(all), maxStartable)], nil
+}
+
+// Start starts an app for a patient, for the person who asks and nobody else, and
+// returns where her browser goes (SMART App Launch 2.2, 2.0.4). The caller has read
+// the patient's record in her name; what the app then reads is judged on its own.
+func (d *Desk) Start(ctx context.Context, who identity.Actor, app, patient string) (string, error) {
+	if err := mayStart(who); err != nil {
+		return "", err
+	}
+	r, err := d.find(ctx, app)
+	if err != nil {
+		return "", err
+	}
+	to, err := url.Parse(r.Launch)
+	if err != nil || r.Launch == "" || !r.ForPersons() {
+		return "", noApp()
+	}
+	l := Launch{App: r.ID, User: who.Person(), Patient: patient, Banner: true}
+	if err := d.sound(ctx, l); err != nil {
+		return "", err
+	}
+	launch, _, err := d.ticket(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	q := to.Query()
+	q.Set("iss", d.Base())
+	q.Set("launch", launch)
+	to.RawQuery = q.Encode()
+	return to.String(), nil
+}
+
+func mayStart(who identity.Actor) error {
+	if who.Kind() != identity.Staff || !who.Personal() || who.Delegated() || !who.May(identity.RightRecords) {
+		return fault.New(fault.Refused, "policy.launch", "apps are started by staff who see records, and who signed in here themselves")
+	}
+	return nil
 }
 
 // sound refuses a launch for what is not there.

@@ -110,6 +110,11 @@ func (d *Desk) Apps(ctx context.Context, a identity.Actor) ([]registration.App, 
 	if err := mayOperate(a); err != nil {
 		return nil, err
 	}
+	return d.all(ctx)
+}
+
+// all returns the register, by name.
+func (d *Desk) all(ctx context.Context) ([]registration.App, error) {
 	var rows []*store.App
 	err := d.Store.View(ctx, func(v *store.View) (err error) {
 		rows, err = v.Apps()

@@ -21,6 +21,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"cairn/client"
+	"cairn/consent"
+	"cairn/proof"
+	"cairn/wallet"
 )
 
 // hospital is one that the tests of this package share: a process of its own.
@@ -123,7 +126,7 @@ func tab(t *testing.T, bound bool) context.Context {
 	first, end := chromedp.NewContext(chromium)
 	t.Cleanup(end)
 	do(t, first, chromedp.Navigate("about:blank"))
-	ctx, cancel := context.WithTimeout(first, time.Minute)
+	ctx, cancel := context.WithTimeout(first, 2*time.Minute)
 	t.Cleanup(cancel)
 	authenticator := &webauthn.VirtualAuthenticatorOptions{
 		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
@@ -186,8 +189,65 @@ func invite(t *testing.T) (id, code string) {
 		s, _ := all[name].(string)
 		return s
 	}
-	id = ask("/fhir/Patient", `{"resourceType":"Patient","name":[{"family":"Testperson"}]}`, "id")
+	id = ask("/fhir/Patient", `{"resourceType":"Patient","name":[{"family":"Testperson","given":["Ada"]}],"birthDate":"1980-12-31","identifier":[{"value":"A-1815"}]}`, "id")
 	return id, ask("/portal/invitations", `{"patient":"`+id+`"}`, "code")
+}
+
+// home is the hospital as a wallet knows it.
+func home() wallet.Home { return wallet.Home{ID: "north", Name: "North Hospital", URL: hospital.url} }
+
+// newWallet is a phone that is no browser.
+func newWallet(t *testing.T) *wallet.Wallet {
+	t.Helper()
+	a, err := hospital.ehr.Expect(t.Context(), http.StatusOK, http.MethodGet, "/network.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := proof.DecodeTrust(a.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wallet.New(trust.ID, http.DefaultClient)
+}
+
+// allowsNorth is a consent for the hospital's own people.
+func allowsNorth() consent.Draft {
+	now := time.Now().UnixMilli()
+	return consent.Draft{Signed: now, Grantee: "north", GranteeName: "North Hospital", Actions: []consent.Action{consent.Access}, Purposes: []string{"TREAT"},
+		Types: []string{"Patient", "Observation"}, Period: consent.Span{Lo: now - 60_000, Hi: now + 3_600_000}}
+}
+
+// employed makes an account of a physician, registers a passkey of it in the
+// browser, and signs her in.
+func employed(t *testing.T, ctx context.Context, id string) {
+	t.Helper()
+	for _, step := range [][2]string{{http.MethodPut, "/admin/staff/" + id}, {http.MethodPost, "/admin/staff/" + id + "/code"}} {
+		var body []byte
+		if step[0] == http.MethodPut {
+			body = []byte(`{"name":"Dr. Opener","roles":["physician"],"practitioner":["Practitioner/` + id + `"]}`)
+		}
+		a, err := hospital.operator.Expect(t.Context(), http.StatusOK, step[0], step[1], body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out struct{ Code string }
+		if err := json.Unmarshal(a.Body, &out); err != nil {
+			t.Fatal(err)
+		}
+		if out.Code != "" {
+			enter(t, ctx, out.Code)
+		}
+	}
+}
+
+// enter registers a passkey in the browser with a one-time code, and signs in.
+func enter(t *testing.T, ctx context.Context, code string) {
+	t.Helper()
+	do(t, ctx, chromedp.Navigate(hospital.url+"/signin/register"), chromedp.WaitVisible("#code"), chromedp.SendKeys("#code", code),
+		chromedp.Click("form[data-register] button"))
+	through(t, ctx, chromedp.WaitVisible("form[data-signin] button"))
+	do(t, ctx, chromedp.Click("form[data-signin] button"))
+	through(t, ctx, chromedp.WaitVisible("form[data-signout]"))
 }
 
 // picture keeps what the page looks like where CAIRN_PICTURES names a folder.
