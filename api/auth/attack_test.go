@@ -506,6 +506,8 @@ func TestStatements(t *testing.T) {
 		"good for too long":      statement(t, key, payload(fmt.Sprint(now+240), fmt.Sprint(now+3600))),
 		"in milliseconds":        statement(t, key, payload(fmt.Sprint(now+240), fmt.Sprint((now+240)*1000))),
 		"iat in milliseconds":    statement(t, key, payload(fmt.Sprint(now)+`,"exp":`+fmt.Sprint(now+240), fmt.Sprint(now*1000)+`,"exp":`+fmt.Sprint(now*1000+240))),
+		"signed before time":     statement(t, key, payload(`"iat":`+fmt.Sprint(now), `"iat":-9223372036854775808`, fmt.Sprint(now+240), fmt.Sprint(now+86400))),
+		"a day old":              statement(t, key, payload(fmt.Sprint(now), fmt.Sprint(now-86400))),
 		"no jti":                 statement(t, key, payload(`"jti"`, `"jtj"`)),
 		"a claim twice":          statement(t, key, payload(`"sub":"chart"`, `"sub":"chart","sub":"x"`)),
 		"a claim in two cases":   statement(t, key, payload(`"scope":"patient/*.rs"`, `"scope":"patient/*.rs","SCOPE":"user/*.rs"`)),

@@ -123,7 +123,7 @@ func (d *Desk) stated(ctx context.Context, signed string) (payload []byte, by me
 		return nil, by, unstated("the software statement is for another place", nil)
 	case s.ID == "" || len(s.ID) > 128 || s.Subject == "":
 		return nil, by, unstated("the software statement lacks jti or sub", nil)
-	case now.After(time.Unix(s.Expiry, 0)) || s.Expiry-s.IssuedAt > int64(statementLife/time.Second) || s.IssuedAt > now.Add(skew).Unix():
+	case s.Expiry <= now.Unix() || s.Expiry > now.Add(statementLife+skew).Unix() || s.IssuedAt > now.Add(skew).Unix() || s.IssuedAt < now.Add(-statementLife-skew).Unix():
 		return nil, by, unstated("the software statement is over, not good yet, or good for too long", nil)
 	}
 	return payload, by, d.first(ctx, "statement "+s.Issuer+" "+s.ID, time.Unix(s.Expiry, 0).Add(skew), now)
