@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -309,5 +310,49 @@ func TestDown(t *testing.T) {
 	failing, _ := receiver(t, "127.0.0.1:0", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
 	if err := p.Post(context.Background(), Request{URL: failing}); !errors.As(err, &f) || f.Status != 503 {
 		t.Errorf("status 503: %v", err)
+	}
+}
+
+// TestGet: a document is fetched by the rules of Post, as far as it is asked for.
+func TestGet(t *testing.T) {
+	inside, met := receiver(t, "127.0.0.2:0", ok)
+	long := strings.Repeat("x", 1000)
+	url, _ := receiver(t, "127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(w, r, inside, http.StatusFound)
+		case "/none":
+			w.WriteHeader(http.StatusNotFound)
+		case "/slow":
+			<-r.Context().Done()
+		case "/endless":
+			for r.Context().Err() == nil {
+				if _, err := io.WriteString(w, long); err != nil {
+					return
+				}
+			}
+		default:
+			io.WriteString(w, long) //nolint:errcheck // compared below
+		}
+	})
+	p := poster(t, Config{Allow: []string{"127.0.0.1"}, Resolver: &names{answers: map[string][]string{"inside.test": {"127.0.0.2"}}}})
+	if got, err := p.Get(t.Context(), url, 1000); err != nil || string(got) != long {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	for at, want := range map[string]string{
+		url + "/one-too-long": NoResponse, url + "/endless": NoResponse, url + "/slow": NoResponse, url + "/away": ErrorResponse, url + "/none": ErrorResponse,
+		inside: Forbidden, strings.Replace(inside, "127.0.0.2", "inside.test", 1): Forbidden, "file:///etc/passwd": NoResponse, ":": NoConnection,
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if strings.HasSuffix(at, "/slow") {
+			time.AfterFunc(100*time.Millisecond, cancel)
+		}
+		if got, err := p.Get(ctx, at, 999); code(err) != want || got != nil {
+			t.Errorf("%s: %d bytes, %v, want %s", at, len(got), err, want)
+		}
+		cancel()
+	}
+	if met.Load() != 0 {
+		t.Errorf("%d connections were made to the inside", met.Load())
 	}
 }
