@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/descope/virtualwebauthn"
 
@@ -27,9 +26,10 @@ import (
 // hospital is one that the tests of this package share: a consortium of its own,
 // on disk, behind its front door.
 var hospital struct {
-	url  string
-	node *node.Node
-	dir  string
+	url     string
+	node    *node.Node
+	dir     string
+	handler http.Handler
 }
 
 func TestMain(m *testing.M) {
@@ -58,7 +58,7 @@ func open(tests func() int) (code int, err error) {
 		return 1, err
 	}
 	cfg.SubscriptionAllow = []string{"127.0.0.0/8"}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	n, err := node.Open(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -72,7 +72,8 @@ func open(tests func() int) (code int, err error) {
 		if err != nil {
 			return err
 		}
-		server := &http.Server{Handler: api.Handler(n, "test")}
+		hospital.handler = api.Handler(n, "test")
+		server := &http.Server{Handler: hospital.handler}
 		go server.Serve(l) //nolint:errcheck // ends with Close
 		defer server.Close()
 		code = tests()
