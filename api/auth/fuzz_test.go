@@ -2,20 +2,27 @@ package auth_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
-// answered serves one request without a network.
+var strangers atomic.Uint32
+
+// answered serves one request without a network, from an address of its own: what
+// one address may ask is limited.
 func answered(method, target, kind, body, cookie string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "/", strings.NewReader(body))
 	path, query, _ := strings.Cut(target, "?")
 	r.URL = &url.URL{Path: path, RawQuery: query}
 	r.RequestURI = target
+	n := strangers.Add(1)
+	r.RemoteAddr = fmt.Sprintf("10.%d.%d.%d:1", byte(n>>16), byte(n>>8), byte(n))
 	r.Header.Set("Content-Type", kind)
 	r.Header.Set("Cookie", cookie)
 	w := httptest.NewRecorder()
