@@ -18,6 +18,10 @@ const (
 	RuleRecord  = "scope.record"  // the scopes do not reach this record
 )
 
+// RuleUnknown is the rule by which a change of a record is refused that is not
+// there, or not for who wants to change it.
+const RuleUnknown = "policy.unknown-record"
+
 // needs are the permissions that an interaction takes of a scope, with every
 // record that it touches (SMART App Launch 2.2, 3.0.2.1). What shows many
 // records of many types at once takes both read and search.

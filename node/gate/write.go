@@ -51,6 +51,55 @@ func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask, change 
 	return Permit{subject: ask.Subject, ref: change.Ref, valid: true}, nil
 }
 
+// Knows tells whether somebody who wants to change a record may know that it is
+// there: who may see it as it is. Software that acts for nobody and for no
+// purpose sees nothing; the hospital keeps its records with it, and it knows of
+// what it writes as far as its scopes reach.
+//
+// head is the record's current state, nil if there is none. No is in the log
+// first, whether it is hidden or not there: neither what is answered nor the way
+// to it tells one from the other.
+func (g *Gate) Knows(ctx context.Context, actor identity.Actor, ask Ask, head *store.Hit) (known bool, err error) {
+	err = settled(func() (err error) {
+		known, err = g.knows(ctx, actor, ask, head)
+		return err
+	})
+	return known, err
+}
+
+func (g *Gate) knows(ctx context.Context, actor identity.Actor, ask Ask, head *store.Hit) (bool, error) {
+	v, d := g.verdicts(ctx, actor, ask), unknown()
+	if head != nil {
+		see := v.allow
+		if keeps(actor) {
+			see = func(_ *store.View, c Candidate) bool { return v.inScope(c) }
+		}
+		if see(nil, Found(head)) || v.err != nil {
+			return v.err == nil, v.err
+		}
+		ask.Subject = head.Subject
+		if said, decided := v.bySubject[head.Subject]; decided && !said.Allowed {
+			d = said
+		}
+	}
+	err := g.refuse(ctx, actor, ask, d, v)
+	if fault.Is(err, fault.Refused) {
+		err = nil
+	}
+	return false, err
+}
+
+// keeps tells whether the actor is software with which the hospital keeps its
+// records: nobody and no purpose stands behind what it does.
+func keeps(a identity.Actor) bool {
+	return a.Kind() == identity.System && a.Person() == "" && a.Purpose() == ""
+}
+
+func unknown() consent.Decision {
+	return consent.Decision{Outcome: consent.NotPermitted, Rule: RuleUnknown,
+		Explanation: "There is no such record, or none that may be known to who wants to change it."}
+}
+
 // beyond refuses a write of a record that scopes do not reach. Whoever could not
 // make the record either is told no more than if it were not there.
 func (g *Gate) beyond(ctx context.Context, actor identity.Actor, ask Ask) error {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"cairn/node/fault"
-	"cairn/node/gate"
 	"cairn/node/identity"
 	"cairn/proof"
 )
@@ -68,14 +66,17 @@ func (d *Desk) DeleteWhere(ctx context.Context, actor identity.Actor, typ string
 }
 
 // nextDeleted prepares the version that says deleted; nil if there is nothing
-// to delete.
+// to delete, or nothing that the actor may know of.
 func (d *Desk) nextDeleted(ctx context.Context, actor identity.Actor, typ, id string, expect Expect) (*draft, error) {
-	head, err := d.head(ctx, typ, id)
-	if fault.Is(err, fault.NotFound) || err == nil && head.Deleted {
-		return nil, nil
+	if known, err := d.knows(ctx, actor, "delete", name{typ, id}); err != nil || !known {
+		return nil, err
 	}
+	head, err := d.head(ctx, typ, id)
 	if err != nil {
 		return nil, err
+	}
+	if head.Deleted {
+		return nil, fasterElsewhere()
 	}
 	if err := expect.check(head.Version, true); err != nil {
 		return nil, err
@@ -83,9 +84,5 @@ func (d *Desk) nextDeleted(ctx context.Context, actor identity.Actor, typ, id st
 	w := &draft{subject: head.Subject, expect: head.Version, version: Version{
 		Type: typ, ID: id, Version: head.Version + 1, Updated: time.Now().UnixMilli(), Deleted: true,
 	}}
-	err = d.seal(ctx, actor, w, proof.KindRecordDeleted, "delete")
-	if f := fault.As(err); f != nil && f.Code == gate.RuleRecord {
-		return nil, nil // for this actor it is not there
-	}
-	return w, err
+	return w, d.seal(ctx, actor, w, proof.KindRecordDeleted, "delete")
 }

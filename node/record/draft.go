@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -334,16 +335,23 @@ func (d *Desk) headOf(ctx context.Context, n name, with *among) (store.Head, err
 
 // next prepares the version after the current one.
 func (d *Desk) next(ctx context.Context, actor identity.Actor, doc *resource.Doc, id string, expect Expect, with *among) (*draft, error) {
-	head, err := d.headOf(ctx, name{doc.Type(), id}, with)
+	n := name{doc.Type(), id}
+	head, err := d.headOf(ctx, n, with)
 	if err != nil {
 		return nil, err
 	}
 	have := head.Version
-	if err := expect.check(have, have > 0 && !head.Deleted); err != nil {
-		return nil, err
+	if have > 0 {
+		if known, err := d.knows(ctx, actor, "update", n); err != nil || !known {
+			return nil, cmp.Or(err, d.taken(ctx, actor, doc, id, expect, with))
+		}
 	}
-	if have == 0 && d.rules.ServerIDs {
-		return nil, noClientIDs()
+	if err := d.fits(expect, head); err != nil {
+		if have == 0 {
+			_, logged := d.knows(ctx, actor, "update", n)
+			err = cmp.Or(logged, err)
+		}
+		return nil, err
 	}
 	w, err := d.prepare(ctx, actor, doc, id, have+1, with)
 	if err != nil {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -77,17 +78,25 @@ func (d *Desk) patch(ctx context.Context, actor identity.Actor, typ string, chan
 	return w.version, nil
 }
 
-// current is a met that stands for one record by its id.
+// current is a met that stands for one record by its id, which is to be changed.
+// One that the actor may not see is not found.
 func (d *Desk) current(ctx context.Context, actor identity.Actor, typ, id string) (met, error) {
 	if err := d.Reach(ctx, actor, Wanted{Interaction: "read", Type: typ, ID: id, Asked: typ + "/" + id}); err != nil {
 		return met{}, err
 	}
 	head, row, err := d.find(ctx, typ, id, 0)
+	if fault.Is(err, fault.NotFound) {
+		_, logged := d.knows(ctx, actor, "patch", name{typ, id})
+		err = cmp.Or(logged, err)
+	}
 	if err != nil {
 		return met{}, err
 	}
 	m := met{hits: []store.Hit{head}, rows: []*store.Version{row}}
 	m.pass, err = d.open(ctx, actor, "read", head, row)
+	if fault.Is(err, fault.Refused) {
+		err = missing()
+	}
 	return m, err
 }
 
