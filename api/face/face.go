@@ -113,6 +113,8 @@ func Status(k fault.Kind) int {
 		return http.StatusUnprocessableEntity
 	case fault.Busy:
 		return http.StatusServiceUnavailable
+	case fault.Throttled:
+		return http.StatusTooManyRequests
 	case fault.Full:
 		return http.StatusInsufficientStorage
 	}
@@ -157,8 +159,8 @@ func Headers(w http.ResponseWriter, f *fault.Error) {
 		if f.Scope != "" { // RFC 6750 3.1
 			w.Header().Set("WWW-Authenticate", `Bearer realm="cairn", error="insufficient_scope", scope="`+f.Scope+`"`)
 		}
-	case fault.Busy:
-		w.Header().Set("Retry-After", "1")
+	case fault.Busy, fault.Throttled:
+		w.Header().Set("Retry-After", strconv.Itoa(max(1, f.Retry)))
 	}
 }
 

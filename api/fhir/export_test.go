@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -194,5 +195,38 @@ func TestExportRefuses(t *testing.T) {
 		if a := ask(t, http.MethodPost, c.path, body, "Prefer: respond-async"); a.status != c.want {
 			t.Errorf("%s of %s: %d, want %d: %s", c.path, c.patient, a.status, c.want, a.body)
 		}
+	}
+}
+
+// TestTooManyExports: who has as many exports as are kept is told until when to
+// wait, and that one may be cancelled.
+func TestTooManyExports(t *testing.T) {
+	access := token(t, ehr(t).As("p-many", "Dr. Many", "physician", "ward 3", "TREAT"))
+	begin := func() answer {
+		return send(t, access, http.MethodGet, "Patient/$export?_type=Goal", "", "Prefer: respond-async")
+	}
+	var started []string
+	for range 8 {
+		a := begin()
+		if a.status != http.StatusAccepted {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		at := strings.TrimPrefix(a.header.Get("Content-Location"), hospital.url+"/fhir/")
+		started = append(started, at)
+		defer send(t, access, http.MethodDelete, at, "")
+	}
+	a := begin()
+	wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if a.status != http.StatusTooManyRequests || err != nil || wait < 60 || wait > 24*60*60 {
+		t.Errorf("one export too many: %d, Retry-After %q: %s", a.status, a.header.Get("Retry-After"), a.body)
+	}
+	if a.get(t, "issue.0.code") != "throttled" {
+		t.Errorf("the issue: %s", a.body)
+	}
+	send(t, access, http.MethodDelete, started[0], "")
+	if a := begin(); a.status != http.StatusAccepted {
+		t.Errorf("after one was cancelled: %d %s", a.status, a.body)
+	} else {
+		send(t, access, http.MethodDelete, strings.TrimPrefix(a.header.Get("Content-Location"), hospital.url+"/fhir/"), "")
 	}
 }

@@ -78,6 +78,8 @@ func issueCode(f *fault.Error) string {
 		return "processing"
 	case fault.Busy:
 		return "transient"
+	case fault.Throttled:
+		return "throttled"
 	case fault.Full:
 		return "no-store"
 	}

@@ -19,6 +19,7 @@ package bulk
 import (
 	"context"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -112,15 +113,8 @@ func (d *Desk) Start(ctx context.Context, actor identity.Actor, r Request) (stri
 	if err != nil {
 		return "", err
 	}
-	mine := 0
-	for _, row := range rows {
-		if j, err := d.open(ctx, row); err == nil && j.Owner == ownerOf(actor) {
-			mine++
-		}
-	}
-	if mine >= maxJobs {
-		return "", fault.New(fault.Busy, "too-costly", "you have as many exports as are kept at a time").
-			WithHint("DELETE one that you do not need any more")
+	if err := d.room(ctx, rows, actor); err != nil {
+		return "", err
 	}
 	if err := d.whose(ctx, actor, &r); err != nil {
 		return "", err
@@ -140,6 +134,23 @@ func (d *Desk) Start(ctx context.Context, actor identity.Actor, r Request) (stri
 		d.complain("telling of an export", err)
 	}
 	return j.ID, nil
+}
+
+// room refuses an export of who has as many as are kept, with the time until the
+// first of them ends.
+func (d *Desk) room(ctx context.Context, rows []*store.Job, actor identity.Actor) error {
+	mine, first := 0, int64(math.MaxInt64)
+	for _, row := range rows {
+		if j, err := d.open(ctx, row); err == nil && j.Owner == ownerOf(actor) {
+			mine, first = mine+1, min(first, row.Expires)
+		}
+	}
+	if mine < maxJobs {
+		return nil
+	}
+	wait := time.Until(time.UnixMilli(first)).Seconds()
+	return fault.New(fault.Throttled, "too-many-exports", "you have as many exports as are kept at a time").
+		WithHint("DELETE one that you do not need any more").After(max(1, int(wait)))
 }
 
 // keep keeps on whose behalf a job is worked on.

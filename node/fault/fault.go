@@ -34,11 +34,12 @@ const (
 	Full                            // no room left to write
 	Broken                          // our fault
 	Unprocessable                   // well formed, and cannot be done with what is there
+	Throttled                       // the asker has asked for too much; Retry says when to try again
 )
 
 var kindNames = [...]string{
 	"broken", "invalid", "unauthenticated", "refused", "not-found", "gone", "conflict",
-	"precondition", "too-large", "unsupported", "busy", "full", "broken", "unprocessable",
+	"precondition", "too-large", "unsupported", "busy", "full", "broken", "unprocessable", "throttled",
 }
 
 // String returns the kind in lower case, words joined by a hyphen.
@@ -59,6 +60,7 @@ type Error struct {
 	Expression string // the element of a resource that is meant, as a FHIRPath; may be empty
 	Scope      string // the OAuth scope that the asker lacks; may be empty
 	Rule       string // the rule of a resource's definition that was broken: "min", "dom-3"; may be empty
+	Retry      int    // of Throttled: seconds after which it may be tried again; 0: soon
 	Cause      error  // for the log; may be nil
 }
 
@@ -106,6 +108,13 @@ func (e *Error) WithHint(hint string) *Error {
 func (e *Error) WithScope(scope string) *Error {
 	c := *e
 	c.Scope, c.Hint = scope, "sign in again and ask for the scope "+scope
+	return &c
+}
+
+// After returns a copy of e that says after how many seconds to try again.
+func (e *Error) After(seconds int) *Error {
+	c := *e
+	c.Retry = seconds
 	return &c
 }
 

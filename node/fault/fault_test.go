@@ -13,7 +13,7 @@ import (
 
 func TestKinds(t *testing.T) {
 	want := []string{"invalid", "unauthenticated", "refused", "not-found", "gone", "conflict",
-		"precondition", "too-large", "unsupported", "busy", "full", "broken"}
+		"precondition", "too-large", "unsupported", "busy", "full", "broken", "unprocessable", "throttled"}
 	for i, name := range want {
 		if got := fault.Kind(i + 1).String(); got != name {
 			t.Errorf("kind %d is %q, want %q", i+1, got, name)
