@@ -74,6 +74,9 @@ func (f *Filter) withholds(item *Item) *Withheld {
 	return nil
 }
 
+// Blind tells that Match does not look at the item: it says the same of each.
+func (f Filter) Blind() bool { return len(f.withheld) == 0 && (f.all || len(f.parts) == 0) }
+
 // Everything tells that every item may be shown.
 func (f Filter) Everything() bool {
 	_, folded := f.survey()

@@ -360,6 +360,8 @@ func TestFilterIsTheDecision(t *testing.T) {
 				t.Fatalf("item %d may be shown by a search that is refused", i)
 			case m && search.Filter.Nothing(), !m && search.Filter.Everything():
 				t.Fatalf("item %d: the filter opens everything or nothing, and not this", i)
+			case search.Filter.Blind() && m != search.Filter.Match(Item{}):
+				t.Fatalf("item %d: the filter does not look, and says another thing of it", i)
 			}
 			best = min(best, d.Outcome)
 		}
