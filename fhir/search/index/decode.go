@@ -5,11 +5,16 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"slices"
+	"sync"
 
 	"cairn/fhir/search/param"
 )
 
 var errIndex = errors.New("this search index is not readable")
+
+// met is memory for the strings that a decoder has seen.
+var met = sync.Pool{New: func() any { return new([fewStrings]string) }}
 
 // decoder reads on until something is bad; then everything is zero.
 type decoder struct {
@@ -24,46 +29,55 @@ type decoder struct {
 }
 
 // Decode reads what Encode wrote and refuses anything else. Subject, Updated and Facets are left to the caller.
-func Decode(raw []byte) (Index, error) {
-	var few [fewStrings]string
-	d := decoder{raw: raw, text: string(raw), seen: few[:0]}
-	if len(raw) == 0 || raw[0] != indexVersion {
-		return Index{}, errIndex
-	}
-	d.at = 1
-	var x Index
-	x.Tokens = decode(&d, 4, func(v *Token) { v.Param, v.System, v.Code, v.Text = d.name(), d.string(), d.string(), d.string() })
-	x.Identifiers = decode(&d, 4, func(v *Identifier) { v.Param, v.System, v.Code, v.Value = d.name(), d.string(), d.string(), d.string() })
-	x.Dates = decode(&d, 3, func(v *Date) { v.Param, v.Lo = d.name(), d.varint(); v.Hi = v.Lo + int64(d.number()) }) //nolint:gosec // wraps around as it did when written
-	x.References = decode(&d, 4, func(v *Reference) {
-		v.Param, v.Target, v.System, v.Value = d.name(), d.string(), d.string(), d.string()
-	})
-	x.Texts = decode(&d, 2, func(v *Text) { v.Param, v.Value = d.name(), d.string() })
-	x.Numbers = decode(&d, 3, func(v *Number) { v.Param = d.name(); v.Lo, v.Hi = d.floats() })
-	x.Quantities = decode(&d, 6, func(v *Quantity) {
-		v.Param = d.name()
-		v.Lo, v.Hi = d.floats()
-		v.System, v.Code, v.Unit = d.string(), d.string(), d.string()
-	})
-	x.URIs = decode(&d, 2, func(v *URI) { v.Param, v.Value = d.name(), d.string() })
-	x.Places = decode(&d, 3, func(v *Place) { v.Param = d.name(); v.Latitude, v.Longitude = d.floats() })
-	x.Composites = decode(&d, 2, func(v *Composite) { v.Param = d.name(); v.Parts = d.parts() })
-	if d.bad || d.at != len(raw) {
-		return Index{}, errIndex
+func Decode(raw []byte) (x Index, err error) {
+	if err = x.Decode(raw); err != nil {
+		return Index{}, err
 	}
 	return x, nil
 }
 
+// Decode is Decode into an index, whose lists are written over: what was read
+// from it before must not be used any more. After an error nothing of it must be.
+func (x *Index) Decode(raw []byte) error {
+	few := met.Get().(*[fewStrings]string) //nolint:forcetypeassert // New makes nothing else
+	defer met.Put(few)
+	d := decoder{raw: raw, text: string(raw), seen: few[:0]}
+	if len(raw) == 0 || raw[0] != indexVersion {
+		return errIndex
+	}
+	d.at = 1
+	x.Tokens = decode(&d, x.Tokens, 4, func(v *Token) { v.Param, v.System, v.Code, v.Text = d.name(), d.string(), d.string(), d.string() })
+	x.Identifiers = decode(&d, x.Identifiers, 4, func(v *Identifier) { v.Param, v.System, v.Code, v.Value = d.name(), d.string(), d.string(), d.string() })
+	x.Dates = decode(&d, x.Dates, 3, func(v *Date) { v.Param, v.Lo = d.name(), d.varint(); v.Hi = v.Lo + int64(d.number()) }) //nolint:gosec // wraps around as it did when written
+	x.References = decode(&d, x.References, 4, func(v *Reference) {
+		v.Param, v.Target, v.System, v.Value = d.name(), d.string(), d.string(), d.string()
+	})
+	x.Texts = decode(&d, x.Texts, 2, func(v *Text) { v.Param, v.Value = d.name(), d.string() })
+	x.Numbers = decode(&d, x.Numbers, 3, func(v *Number) { v.Param = d.name(); v.Lo, v.Hi = d.floats() })
+	x.Quantities = decode(&d, x.Quantities, 6, func(v *Quantity) {
+		v.Param = d.name()
+		v.Lo, v.Hi = d.floats()
+		v.System, v.Code, v.Unit = d.string(), d.string(), d.string()
+	})
+	x.URIs = decode(&d, x.URIs, 2, func(v *URI) { v.Param, v.Value = d.name(), d.string() })
+	x.Places = decode(&d, x.Places, 3, func(v *Place) { v.Param = d.name(); v.Latitude, v.Longitude = d.floats() })
+	x.Composites = decode(&d, x.Composites, 2, func(v *Composite) { v.Param = d.name(); v.Parts = d.parts() })
+	if d.bad || d.at != len(raw) {
+		return errIndex
+	}
+	return nil
+}
+
 // decode reads a list whose values take at least so many bytes each.
-func decode[V Value](d *decoder, least int, value func(*V)) []V {
+func decode[V Value](d *decoder, list []V, least int, value func(*V)) []V {
 	n := d.number()
 	if n > uint64(len(d.raw)-d.at)/uint64(least) { //nolint:gosec // neither is negative
 		d.bad = true
 	}
 	if d.bad || n == 0 {
-		return nil
+		return list[:0]
 	}
-	list := make([]V, n)
+	list = slices.Grow(list[:0], int(n))[:n] //nolint:gosec // at most the length of raw
 	for i := range list {
 		value(&list[i])
 	}

@@ -145,3 +145,24 @@ func TestEverySyntheaIndexIsReadBack(t *testing.T) {
 	}
 	t.Logf("%d bytes for each of %d", size/n, n)
 }
+
+// An index that is read into again and again says what one says that is read
+// into once.
+func TestDecodeOver(t *testing.T) {
+	var over Index
+	rapid.Check(t, func(t *rapid.T) {
+		x := anyIndex(t)
+		raw := x.Encode()
+		once, err := Decode(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := over.Decode(raw); err != nil {
+			t.Fatal(err)
+		}
+		if !sameIndex(&once, &over) {
+			t.Fatalf("got  %+v\nwant %+v", over, once)
+		}
+		_ = over.Decode(raw[:rapid.IntRange(0, len(raw)).Draw(t, "cut")])
+	})
+}
