@@ -59,12 +59,13 @@ func (h *hunt) outer(q search.Query) (hits []Hit, few bool, err error) {
 	if err != nil || q.Subject == "" && best.count >= h.view.bounds.outer {
 		return nil, false, err
 	}
-	few = true
+	few, h.own = true, true
 	err = h.find(q, 0, math.MaxInt, func(hit *Hit) bool {
 		hits = append(hits, *hit)
 		few = len(hits) <= h.view.bounds.outer
 		return few
 	})
+	h.own = false
 	return hits, few, err
 }
 

@@ -43,6 +43,8 @@ type session interface {
 	script(sql string) error
 
 	look() error   // begins a transaction that sees one state and changes nothing
+	single()       // instead: lets one question be asked, outside any transaction
+	doubled() bool // ends that, and reports whether another was asked
 	hold() error   // begins a transaction that changes, before which no other process's is under way
 	commit() error // ends it, durably; after an error it must be rolled back
 	rollback() error
@@ -104,6 +106,33 @@ func (c *conn) number(sql string, args ...any) (n int64, err error) {
 
 var errStop = errors.New("stop")
 
+// lone counts the questions of a session that may ask one.
+type lone struct {
+	alone     bool
+	questions int
+}
+
+func (l *lone) single() { *l = lone{alone: true} }
+
+func (l *lone) doubled() bool {
+	more := l.questions > 1
+	*l = lone{}
+	return more
+}
+
+// may refuses a second question. Nobody is told: it is all done again.
+func (l *lone) may() error {
+	if l.alone {
+		l.questions++
+	}
+	if l.questions > 1 {
+		return errDoubled
+	}
+	return nil
+}
+
+var errDoubled = errors.New("a second question was asked where one was announced")
+
 // row is one row of an answer, as SQLite's driver hands it over or as it comes
 // over the wire from PostgreSQL. It is valid until the callback returns, its
 // strings and blobs for ever.
@@ -144,6 +173,14 @@ func (r row) blob(i int) []byte {
 		return b
 	}
 	return r.wire[i]
+}
+
+// null tells whether a column has no value.
+func (r row) null(i int) bool {
+	if r.values != nil {
+		return r.values[i] == nil
+	}
+	return r.wire[i] == nil
 }
 
 // from is the row without its first columns.

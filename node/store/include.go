@@ -18,6 +18,7 @@ import (
 // refused with fault.Invalid and the code too-costly.
 func (v *View) Includes(q search.Query, hits []Hit, allow Allow) ([]Hit, error) {
 	n := &including{hunt: newHunt(v, allow), seen: make(map[string]bool, len(hits))}
+	defer n.over()
 	for i := range hits {
 		n.seen[hits[i].name()] = true
 	}
@@ -106,7 +107,7 @@ func (n *including) add(h *Hit) error {
 		return tooMuchIncluded()
 	}
 	n.seen[h.name()] = true
-	n.found = append(n.found, *h)
+	n.found = append(n.found, h.keep())
 	return nil
 }
 

@@ -14,23 +14,37 @@ type stretch struct {
 	over    bool
 }
 
-func (s *stretch) next(n int) (hits []Hit, err error) {
+// fewHits is how many records most searches find.
+const fewHits = 8
+
+const (
+	stretchWhere  = "WHERE p.key = ? AND p.rid > ? AND p.rid <= ?"
+	stretchRows   = hitColumns + "FROM posting p CROSS JOIN record r " + stretchWhere
+	stretchSealed = hitColumns + sealedColumns + "FROM posting p CROSS JOIN record r " + sealedJoin + "AND length(v.body) <= 32768 AND " +
+		"p.rid <= coalesce((SELECT f.rid FROM posting f WHERE f.key = ? AND f.rid > ? AND f.rid <= ? ORDER BY f.rid LIMIT 1 OFFSET ?), ?) " + stretchWhere
+)
+
+func (s *stretch) next(n, sealed int) (hits []Hit, err error) {
 	if s.over {
 		return nil, nil
 	}
-	var sql strings.Builder
-	args := []any{s.key, s.after, s.end}
 	// CROSS JOIN: in SQLite its left side leads.
-	sql.WriteString(hitColumns + "FROM posting p CROSS JOIN record r WHERE p.key = ? AND p.rid > ? AND p.rid <= ?")
+	from, scan, args := stretchRows, scanHit, make([]any, 0, 9)
+	if sealed > 0 {
+		from, scan, args = stretchSealed, scanSealed, append(args, s.key, s.after, s.end, int64(sealed-1), s.end)
+	}
+	args = append(args, s.key, s.after, s.end)
+	var sql strings.Builder
+	sql.WriteString(from)
 	for _, keys := range s.filters {
 		in, more := choices(keys, maxChoices)
 		sql.WriteString(" AND EXISTS (SELECT 1 FROM posting x WHERE x.rid = p.rid AND x.key IN " + in + ")")
 		args = append(args, more...)
 	}
 	sql.WriteString(" AND r.rid = p.rid ORDER BY p.rid LIMIT ?")
-	hits = make([]Hit, 0, min(n, defaultPage))
+	hits = make([]Hit, 0, min(n, fewHits))
 	err = s.view.c.ask(sql.String(), func(r row) error {
-		h, err := scanHit(r)
+		h, err := scan(r)
 		hits, s.after = append(hits, h), h.rid
 		return err
 	}, append(args, int64(n))...)
@@ -45,7 +59,7 @@ type listed struct {
 	filters [][]int64
 }
 
-func (l *listed) next(n int) ([]Hit, error) {
+func (l *listed) next(n, _ int) ([]Hit, error) {
 	for {
 		rids, err := l.rids.next(n)
 		if err != nil || len(rids) == 0 {

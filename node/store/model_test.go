@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -91,14 +92,33 @@ func (w *world) grow(t *rapid.T, s *store.Store, n int) (touched []string) {
 
 // page reads one page of a search with what it includes.
 func page(t *rapid.T, s *store.Store, queries []search.Query, may sight) (p store.Page, included []store.Hit) {
-	err := s.View(bg, func(v *store.View) (err error) {
-		if p, err = v.SearchMany(queries, may.allow); err == nil {
+	var newest []*store.Version
+	look := s.View
+	if rapid.Bool().Draw(t, "brief") {
+		look = s.Brief
+	}
+	err := look(bg, func(v *store.View) (err error) {
+		if p, err = v.SearchMany(queries, may.allow); err != nil {
+			return err
+		}
+		if newest, err = v.NewestOf(p.Hits); err == nil {
 			included, err = v.Includes(queries[0], p.Hits, may.allow)
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatalf("%+v: %v", queries, err)
+	}
+	err = s.View(bg, func(v *store.View) error {
+		for i, h := range p.Hits {
+			if want, err := v.Version(h.Type, h.ID, h.Version); err != nil || !reflect.DeepEqual(newest[i], want) {
+				t.Fatalf("the newest version of %s is %+v, not %+v: %v", h.ID, newest[i], want, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return p, included
 }

@@ -94,6 +94,16 @@ func meet(a *search.Range, b search.Range) *search.Range {
 	return &b
 }
 
+// OneQuestion tells whether a page of what queries find is likely to be had with
+// one question to the database, see Brief.
+func OneQuestion(queries []search.Query) bool {
+	if len(queries) != 1 || len(queries[0].Chains)+len(queries[0].Sort)+len(queries[0].Includes) > 0 {
+		return false
+	}
+	p := newPlanner(nil, &queries[0], 0, 0)
+	return len(p.options) == 0 && queries[0].Subject != "" || len(p.options) == 1 && len(p.options[0].runs) == 1
+}
+
 // option makes runs of a need whose alternatives all are keys or patients.
 func (p *planner) option(n search.Need) option {
 	o := option{need: n}

@@ -28,6 +28,7 @@ const (
 // elephant is a session of PostgreSQL.
 type elephant struct {
 	wire
+	lone
 	begin []string // statements that open the transaction, added when one follows
 	open  bool     // a transaction is open at the backend, or will be
 	depth int      // answers that are being gone through
@@ -247,6 +248,9 @@ func (c *elephant) forget() error {
 // fetch calls f with every row of an answer. f may run other statements: the
 // rows come in portions from a portal of their own.
 func (c *elephant) fetch(sql string, first uint32, f func(row) error, args []any) error {
+	if err := c.may(); err != nil {
+		return err
+	}
 	if err := c.pour(); err != nil {
 		return err
 	}

@@ -177,11 +177,13 @@ type Hit struct {
 	Updated  int64 // Unix milliseconds
 	Deleted  bool
 	Facets   search.Facets
-	Index    *search.Index // what it was found by; only a search fills it
+	Encoded  []byte        // the facets as the row has them
+	Index    *search.Index // what it was found by, once Load was called
 
-	rid   int64
-	seq   uint64
-	found []byte
+	rid    int64
+	seq    uint64
+	found  []byte
+	sealed *Version // its newest version, if that was read with it
 }
 
 const hitColumns = "SELECT r.rid, r.type, r.id, r.version, r.seq, r.subject, r.updated, r.deleted, r.facets, r.found "
@@ -194,9 +196,28 @@ func scanHit(r row) (Hit, error) {
 		return Hit{}, damaged("a record's row")
 	}
 	h := Hit{Type: r.text(1), ID: r.text(2), Version: r.uint(3), Subject: r.text(5), Updated: r.int(6), Deleted: r.int(7) != 0,
-		Facets: facets, rid: r.int(0), seq: r.uint(4), found: r.blob(9)}
+		Facets: facets, Encoded: r.blob(8), rid: r.int(0), seq: r.uint(4), found: r.blob(9)}
 	h.Facets.Type, h.Facets.ID = h.Type, h.ID
 	return h, nil
+}
+
+// sealedColumns are those of the newest version that its record's row does not
+// have, and sealedJoin has it beside that row, if the two agree.
+const (
+	sealedColumns = ", v.entry, v.body "
+	sealedJoin    = "LEFT JOIN version v ON v.seq = r.seq AND v.rid = r.rid AND v.type = r.type AND v.version = r.version " +
+		"AND v.subject = r.subject AND v.updated = r.updated AND v.deleted = 0 AND r.deleted = 0 AND v.facets = r.facets "
+)
+
+// scanSealed is scanHit for a row that has sealedColumns too. They are null if
+// there is nothing that agrees; NewestOf tells what is wrong then.
+func scanSealed(r row) (Hit, error) {
+	h, err := scanHit(r)
+	if err == nil && !r.null(hitWidth) {
+		h.sealed = &Version{Type: h.Type, ID: h.ID, Version: h.Version, Seq: h.seq, Subject: h.Subject, Updated: h.Updated,
+			Entry: r.uint(hitWidth), Facets: h.Facets, Encoded: h.Encoded, Body: r.blob(hitWidth + 1)}
+	}
+	return h, err
 }
 
 // Load decodes what the record can be found by, once.
@@ -204,13 +225,21 @@ func (h *Hit) Load() (*search.Index, error) {
 	if h.Index != nil {
 		return h.Index, nil
 	}
-	x, err := search.DecodeIndex(h.found)
-	if err != nil {
-		return nil, damaged("what a record is found by")
+	x := new(search.Index)
+	if err := h.decode(x); err != nil {
+		return nil, err
+	}
+	h.Index = x
+	return x, nil
+}
+
+// decode is Load into an index whose memory is used again.
+func (h *Hit) decode(x *search.Index) error {
+	if err := x.Decode(h.found); err != nil {
+		return damaged("what a record is found by")
 	}
 	x.Subject, x.Updated, x.Facets = h.Subject, h.Updated, h.Facets
-	h.Index = &x
-	return h.Index, nil
+	return nil
 }
 
 // Head is as much of a record's current state as a writer has to know.
@@ -287,22 +316,13 @@ func (v *View) Version(typ, id string, version uint64) (*Version, error) {
 // CurrentVersion returns the current state of a record, deleted or not, with its
 // newest version: both in one question.
 func (v *View) CurrentVersion(typ, id string) (h Hit, newest *Version, err error) {
-	found, err := v.c.one(hitColumns+", "+versionColumns+"FROM record r JOIN version v ON v.seq = r.seq WHERE r.type = ? AND r.id = ?",
-		func(r row) (err error) {
-			if h, err = scanHit(r); err == nil {
-				newest, err = scanVersion(r.from(hitWidth))
-			}
-			return err
-		}, typ, id)
-	switch {
-	case err != nil:
-	case !found:
-		_, err = v.Current(typ, id) // it is there without its version only if somebody took that away
-		if err == nil {
-			err = damaged("a record's newest version")
-		}
-	case newest.Type != h.Type || newest.Version != h.Version:
-		err = damaged("a record's newest version")
+	found, err := v.c.one(hitColumns+sealedColumns+"FROM record r "+sealedJoin+"WHERE r.type = ? AND r.id = ?",
+		func(r row) (err error) { h, err = scanSealed(r); return err }, typ, id)
+	if err == nil && !found {
+		err = noRecord()
+	}
+	if err == nil {
+		newest, err = v.Newest(h) // a version stays as it was stored: it may well be another question
 	}
 	return h, newest, err
 }
@@ -318,29 +338,25 @@ func (v *View) Newest(h Hit) (*Version, error) {
 
 // NewestOf is Newest for several hits, in their order.
 func (v *View) NewestOf(hits []Hit) ([]*Version, error) {
-	type numbered struct {
-		*Version
-		rid int64
-	}
-	bySeq := make(map[int64]numbered, len(hits))
-	seqs := make([]int64, len(hits))
+	out := make([]*Version, len(hits))
+	var rest []int64
 	for i := range hits {
-		seqs[i] = int64(hits[i].seq) //nolint:gosec // below maxSeq
-	}
-	for part := range slices.Chunk(seqs, ridsAtOnce) {
-		these, args := choices(part, ridsAtOnce)
-		err := v.c.ask(newestRows+these, func(r row) error {
-			one, err := scanVersion(r)
-			bySeq[r.int(9)] = numbered{one, r.int(10)}
-			return err
-		}, args...)
-		if err != nil {
-			return nil, err
+		if out[i] = hits[i].sealed; out[i] == nil {
+			rest = append(rest, int64(hits[i].seq)) //nolint:gosec // below maxSeq
 		}
 	}
-	out := make([]*Version, len(hits))
+	if len(rest) == 0 {
+		return out, nil
+	}
+	bySeq, err := v.numbered(rest)
+	if err != nil {
+		return nil, err
+	}
 	for i := range hits {
-		h, one := &hits[i], bySeq[seqs[i]]
+		if out[i] != nil {
+			continue
+		}
+		h, one := &hits[i], bySeq[hits[i].seq]
 		if one.Version == nil || one.rid != h.rid || one.Type != h.Type || one.Version.Version != h.Version {
 			return nil, damaged("a record's newest version")
 		}
@@ -350,6 +366,28 @@ func (v *View) NewestOf(hits []Hit) ([]*Version, error) {
 	return out, nil
 }
 
+// numbered is a version without its id, with the number of its record.
+type numbered struct {
+	*Version
+	rid int64
+}
+
+func (v *View) numbered(seqs []int64) (map[uint64]numbered, error) {
+	bySeq := make(map[uint64]numbered, len(seqs))
+	for part := range slices.Chunk(seqs, ridsAtOnce) {
+		these, args := choices(part, ridsAtOnce)
+		err := v.c.ask(newestRows+these, func(r row) error {
+			one, err := scanVersion(r)
+			bySeq[r.uint(9)] = numbered{one, r.int(10)}
+			return err
+		}, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return bySeq, nil
+}
+
 // Fit returns how many of some hits, from the first, have newest versions whose
 // sealed bodies weigh at most so many bytes together, but not less than one of
 // any. A few hits fit whatever they weigh.
@@ -357,9 +395,13 @@ func (v *View) Fit(hits []Hit, most int64) (int, error) {
 	if len(hits) <= leastBatch {
 		return len(hits), nil
 	}
-	seqs, sizes := make([]int64, len(hits)), make(map[int64]int64, len(hits))
+	seqs, sizes := make([]int64, 0, len(hits)), make(map[int64]int64, len(hits))
 	for i := range hits {
-		seqs[i] = int64(hits[i].seq) //nolint:gosec // below maxSeq
+		if h := &hits[i]; h.sealed != nil {
+			sizes[int64(h.seq)] = int64(len(h.sealed.Body)) //nolint:gosec // below maxSeq
+		} else {
+			seqs = append(seqs, int64(h.seq)) //nolint:gosec // below maxSeq
+		}
 	}
 	for part := range slices.Chunk(seqs, ridsAtOnce) {
 		these, args := choices(part, ridsAtOnce)
@@ -372,8 +414,8 @@ func (v *View) Fit(hits []Hit, most int64) (int, error) {
 		}
 	}
 	weight := int64(0)
-	for i, seq := range seqs {
-		if weight += sizes[seq]; i > 0 && weight > most {
+	for i := range hits {
+		if weight += sizes[int64(hits[i].seq)]; i > 0 && weight > most { //nolint:gosec // below maxSeq
 			return i, nil
 		}
 	}

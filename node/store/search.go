@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"math"
+	"sync"
 
 	"cairn/fhir/search"
 	"cairn/node/fault"
@@ -58,6 +59,7 @@ func (v *View) SearchMany(queries []search.Query, allow Allow) (Page, error) {
 		return Page{}, err
 	}
 	s := &searching{hunt: newHunt(v, allow), queries: queries, first: queries[0], size: pageSize(queries[0])}
+	defer s.over()
 	s.from.total = -1
 	if s.first.Cursor != "" {
 		question, err := questionOf(queries)
@@ -125,7 +127,7 @@ func (s *searching) inOrder() (Page, error) {
 			page.Total++
 		}
 		if len(page.Hits) < s.size {
-			page.Hits = append(page.Hits, *h)
+			page.Hits = append(page.Hits, h.keep())
 			s.from.part, s.from.rid = part, h.rid
 			return true
 		}
@@ -150,6 +152,7 @@ func (s *searching) inOrder() (Page, error) {
 // that it is enough.
 func (s *searching) through(all bool, take func(part int, h *Hit) bool) error {
 	after := s.from.rid
+	s.sealed = min(s.size, maxSealed)
 	for part := s.from.part; part < len(s.queries); part++ {
 		want := s.size + 1
 		if all {
@@ -171,16 +174,32 @@ func (s *searching) through(all bool, take func(part int, h *Hit) bool) error {
 // hunt is what the parts of one search share: the view, who may see what, and
 // the bound on how much is looked at.
 type hunt struct {
-	view  *View
-	allow Allow
-	looks int // candidates that may still be looked at
+	view   *View
+	allow  Allow
+	looks  int           // candidates that may still be looked at
+	sealed int           // candidates to read with their newest versions, since these will be asked for
+	index  *search.Index // of the candidate that is looked at
+	own    bool          // each candidate gets an index of its own
 }
 
-func newHunt(v *View, allow Allow) *hunt { return &hunt{view: v, allow: allow, looks: v.bounds.looks} }
+// indexes is memory for the indexes of candidates.
+var indexes = sync.Pool{New: func() any { return new(search.Index) }}
+
+// over gives the memory of a hunt back. Nothing that it found is needed any more
+// but what was kept.
+func (h *hunt) over() { indexes.Put(h.index) }
+
+func newHunt(v *View, allow Allow) *hunt {
+	return &hunt{view: v, allow: allow, looks: v.bounds.looks, index: indexes.Get().(*search.Index)} //nolint:forcetypeassert // New makes nothing else
+}
 
 // find calls take with every record that a query finds, in the order of rid and
-// after one, until take says that it is enough. want is how many that may be.
+// after one, until take says that it is enough. want is how many that may be. What
+// take is given is its own, but for the index, which is the next one's
+// afterwards: who keeps the record calls keep.
 func (h *hunt) find(q search.Query, after int64, want int, take func(*Hit) bool) error {
+	sealed := h.sealed
+	h.sealed = 0 // not for what chains lead through
 	q, err := h.resolve(q)
 	if err != nil {
 		return err
@@ -189,13 +208,22 @@ func (h *hunt) find(q search.Query, after int64, want int, take func(*Hit) bool)
 	if err != nil {
 		return err
 	}
+	h.sealed = sealed
 	return h.judge(&q, p, want, take)
+}
+
+// keep returns a hit that can be kept.
+func (h *Hit) keep() Hit {
+	k := *h
+	k.Index = nil
+	return k
 }
 
 // source gives candidates, each once.
 type source interface {
-	// next returns up to n of them, none at the end.
-	next(n int) ([]Hit, error)
+	// next returns up to n of them, none at the end: about so many with their
+	// newest versions, if that is easy.
+	next(n, sealed int) ([]Hit, error)
 }
 
 // judge calls take with those candidates of a source that a query finds.
@@ -205,10 +233,11 @@ func (h *hunt) judge(q *search.Query, from source, want int, take func(*Hit) boo
 		if err := h.view.ctx.Err(); err != nil {
 			return fault.As(err)
 		}
-		candidates, err := from.next(n)
+		candidates, err := from.next(n, h.sealed)
 		if err != nil || len(candidates) == 0 {
 			return err
 		}
+		h.sealed = max(0, h.sealed-len(candidates))
 		for i := range candidates {
 			found, err := h.meets(q, &candidates[i])
 			if err != nil {
@@ -229,12 +258,22 @@ func (h *hunt) meets(q *search.Query, c *Hit) (bool, error) {
 	if c.Deleted || c.Type != q.Type || h.allow != nil && !h.allow(c) {
 		return false, nil
 	}
+	if c.Index == nil && !h.own {
+		if err := c.decode(h.index); err != nil {
+			return false, err
+		}
+		c.Index = h.index
+	}
 	x, err := c.Load()
 	if err != nil {
 		return false, err
 	}
 	return q.Match(x), nil
 }
+
+// maxSealed is how many candidates of a page are read with their newest versions.
+// stretchSealed leaves those out that are large.
+const maxSealed = 64
 
 const codeTooCostly = "too-costly"
 

@@ -98,7 +98,7 @@ func (t *top) offer(part int, h *Hit) {
 		}
 		heap.Pop(t)
 	}
-	p.hit = *h
+	p.hit = h.keep()
 	heap.Push(t, p)
 }
 

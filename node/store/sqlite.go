@@ -29,6 +29,7 @@ var pragmas = []string{
 // conversions of database/sql in between: every statement of this package is
 // prepared once per connection and stays so.
 type lite struct {
+	lone
 	raw    driver.Conn
 	stmts  map[string]*stmt // those of this package's constants
 	shapes map[string]*stmt // those that searches put together; bounded
@@ -209,6 +210,9 @@ func (c *lite) each(sql string, f func(row) error, args ...any) error {
 
 // peek is each without the rows that are kept.
 func (c *lite) peek(sql string, f func(row) error, args ...any) error {
+	if err := c.may(); err != nil {
+		return err
+	}
 	s, err := c.statement(sql, args)
 	if err != nil {
 		return err
@@ -244,6 +248,9 @@ func (s *stmt) each(f func(row) error) (err error) {
 
 // ask is each for a statement that was put together.
 func (c *lite) ask(sql string, f func(row) error, args ...any) error {
+	if err := c.may(); err != nil {
+		return err
+	}
 	if err := c.pour(); err != nil {
 		return err
 	}

@@ -274,6 +274,29 @@ func (s *Store) Once(ctx context.Context, f func(v *View) error) error {
 	return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: s.writer.seen.Load(), spooled: s.writer.spool.pending()})
 }
 
+// Brief is View for an f that in all likelihood asks one question. It costs less:
+// f is called without a snapshot, which one question does not need; if it asks
+// another, what it returned is dropped, and it is called once more, with one.
+func (s *Store) Brief(ctx context.Context, f func(v *View) error) error {
+	again, err := s.brief(ctx, f)
+	if again {
+		return s.View(ctx, f)
+	}
+	return err
+}
+
+func (s *Store) brief(ctx context.Context, f func(v *View) error) (again bool, err error) {
+	c, err := s.readers.take(ctx, s.closing)
+	if err != nil {
+		return false, err
+	}
+	defer s.readers.give(c)
+	epoch, spooled := s.writer.seen.Load(), s.writer.spool.pending()
+	c.single()
+	defer func() { again = c.doubled() }()
+	return false, f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: epoch, spooled: spooled, bounds: &s.bounds, single: true})
+}
+
 // View reads. Its methods answer with fault.NotFound where one thing is asked
 // for and there is none.
 type View struct {
@@ -283,7 +306,12 @@ type View struct {
 	epoch   uint64
 	spooled []*Entry // entries that the table may not have yet
 	bounds  *bounds
+	single  bool // one question is expected
 }
+
+// Single tells whether the View is one of Brief, in which who can ask elsewhere
+// should.
+func (v *View) Single() bool { return v.single }
 
 // Tx reads and writes within one Update.
 type Tx struct {

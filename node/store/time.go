@@ -56,7 +56,7 @@ const (
 		"ORDER BY r.updated DESC, r.rid DESC LIMIT ?"
 )
 
-func (w *walk) next(n int) (hits []Hit, err error) {
+func (w *walk) next(n, _ int) (hits []Hit, err error) {
 	if w.over {
 		return nil, nil
 	}
