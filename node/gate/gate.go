@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -316,6 +317,9 @@ type group struct {
 // patient whom the request named has a group even if nothing was found: that
 // somebody looked is an event.
 func bySubject(named string, found []Record) []group {
+	if slices.IndexFunc(found, func(r Record) bool { return r.Subject != named }) < 0 {
+		return []group{{named, found}}
+	}
 	var groups []group
 	at := make(map[string]int)
 	if named != "" || len(found) == 0 {

@@ -124,7 +124,7 @@ func (g *Gate) load(ctx context.Context, view *store.View, subject string) (out 
 		rows, err = v.Slips(subject)
 		return err
 	}
-	if view != nil {
+	if view != nil && !view.Single() {
 		err = read(view)
 	} else {
 		err = g.store.Once(ctx, read)

@@ -129,7 +129,7 @@ func (d *Desk) find(ctx context.Context, typ, id string, version uint64) (head s
 func agree(head store.Hit, row *store.Version) error {
 	same := head.Subject == row.Subject
 	if row.Version == head.Version && !row.Deleted {
-		same = same && bytes.Equal(store.EncodeFacets(&head.Facets), row.Encoded)
+		same = same && bytes.Equal(head.Encoded, row.Encoded)
 	}
 	if !same {
 		return fault.New(fault.Broken, "record-damaged", "this record was altered or damaged in the hospital's database, so it is not shown").
@@ -139,11 +139,17 @@ func agree(head store.Hit, row *store.Version) error {
 }
 
 func records(row *store.Version) ([]gate.Record, error) {
-	commitment, err := vault.Commitment(row.Body)
+	r, err := recordOf(row)
 	if err != nil {
 		return nil, err
 	}
-	return []gate.Record{{Ref: gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, Subject: row.Subject, Facets: row.Facets, Commitment: commitment}}, nil
+	return []gate.Record{r}, nil
+}
+
+// recordOf is what the gate has to know of a version.
+func recordOf(row *store.Version) (gate.Record, error) {
+	commitment, err := vault.Commitment(row.Body)
+	return gate.Record{Ref: gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, Subject: row.Subject, Facets: row.Facets, Commitment: commitment}, err
 }
 
 func versionOf(row *store.Version, raw []byte, receipt evidence.Receipt) Version {

@@ -135,8 +135,12 @@ func (f *finding) ask(actor identity.Actor, asked string) (gate.Ask, error) {
 
 // find is the gate's Find.
 func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, error) {
-	f.rows, f.found = nil, nil
-	err := f.desk.store.View(ctx, func(v *store.View) error {
+	look := f.desk.store.View
+	if f.look == nil && store.OneQuestion(f.queries) {
+		look = f.desk.store.Brief
+	}
+	err := look(ctx, func(v *store.View) error {
+		f.rows, f.found = nil, nil
 		may := func(h *store.Hit) bool {
 			return (f.also == nil || f.also(h.Subject, h.Facets)) && allow(v, gate.Found(h))
 		}
@@ -213,15 +217,16 @@ func (f *finding) take(v *store.View, hits []store.Hit) error {
 	if err != nil {
 		return err
 	}
+	f.rows, f.found = append(f.rows, rows...), slices.Grow(f.found, len(rows))
 	for i, row := range rows {
 		if err := agree(hits[i], row); err != nil {
 			return err
 		}
-		r, err := records(row)
+		r, err := recordOf(row)
 		if err != nil {
 			return err
 		}
-		f.rows, f.found = append(f.rows, row), append(f.found, r...)
+		f.found = append(f.found, r)
 	}
 	return nil
 }

@@ -291,5 +291,5 @@ func agree(head store.Hit, row *store.Version) bool {
 	if head.Subject != row.Subject {
 		return false
 	}
-	return row.Version != head.Version || row.Deleted || bytes.Equal(store.EncodeFacets(&head.Facets), row.Encoded)
+	return row.Version != head.Version || row.Deleted || bytes.Equal(head.Encoded, row.Encoded)
 }

@@ -15,6 +15,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"sync"
 
 	"cairn/node/fault"
 	"cairn/node/gate"
@@ -124,9 +125,15 @@ func (v *Vault) unseal(ctx context.Context, ref gate.Ref, row *store.Version) (O
 	if err != nil {
 		return Opened{}, err
 	}
-	plain, err := aead.Open(nil, row.Body[1+hashSize:headSize], row.Body[headSize:], bound(row.Subject, ref, commitment, row.Encoded))
+	s := scratches.Get().(*scratch) //nolint:forcetypeassert // New makes nothing else
+	defer scratches.Put(s)
+	s.bound = appendBound(s.bound[:0], row.Subject, ref, commitment, row.Encoded)
+	plain, err := aead.Open(s.plain[:0], row.Body[1+hashSize:headSize], row.Body[headSize:], s.bound)
 	if err != nil || len(plain) < hashSize {
 		return Opened{}, damaged(err)
+	}
+	if s.plain = plain; cap(plain) > scratchMost {
+		s.plain = nil
 	}
 	out := Opened{Salt: [32]byte(plain[:hashSize]), Commitment: commitment}
 	if out.Raw, err = v.unpack(row.Body[0], plain[hashSize:]); err != nil {
@@ -138,6 +145,14 @@ func (v *Vault) unseal(ctx context.Context, ref gate.Ref, row *store.Version) (O
 	return out, nil
 }
 
+// scratch is memory for what is only needed while one body is opened.
+type scratch struct{ bound, plain []byte }
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// scratchMost is how large a body may be whose memory is kept.
+const scratchMost = 64 << 10
+
 func damaged(cause error) error {
 	return fault.Wrap(fault.Broken, "record-damaged", "this record was altered or damaged in the hospital's database, so it is not shown", cause).
 		WithHint("the operator should run `cairn scrub`, which names the row")
@@ -146,7 +161,10 @@ func damaged(cause error) error {
 // bound is what a sealed body is tied to, so that no row can be swapped for
 // another, and none can be given facets that consent would let through.
 func bound(subject string, ref gate.Ref, commitment [32]byte, facets []byte) []byte {
-	out := make([]byte, 0, len(subject)+len(ref.Type)+len(ref.ID)+80)
+	return appendBound(nil, subject, ref, commitment, facets)
+}
+
+func appendBound(out []byte, subject string, ref gate.Ref, commitment [32]byte, facets []byte) []byte {
 	for _, s := range []string{"cairn/vault/v1", subject, ref.Type, ref.ID} {
 		out = append(binary.BigEndian.AppendUint16(out, uint16(len(s))), s...) //nolint:gosec // ids are at most 64 bytes
 	}
