@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -39,10 +38,6 @@ its data are not those of this hospital, or another process uses them. While the
 refuses to write, and, since no read can be logged, to read.`
 }
 
-// memoryLimit is what the Go runtime tries to stay under, in bytes, so that a
-// node fits beside others on one machine.
-const memoryLimit = 512 << 20
-
 // How long running requests may take when the node is told to stop.
 const finishWithin = 3 * time.Second
 
@@ -51,7 +46,7 @@ func (c serveCommand) Run(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	debug.SetMemoryLimit(memoryLimit)
+	mindMemory(e.ctx)
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
 		return err
