@@ -62,16 +62,18 @@ type Ask struct {
 
 // Facts are what the custodian's replica of the ledger says of a consent.
 type Facts struct {
-	Committed bool // its commitment was sealed
-	Stopped   bool // the image of its revocation secret was sealed
+	Committed bool  // its commitment was sealed
+	Stopped   bool  // the image of its revocation secret was sealed
+	Used      int64 // how many accesses were allowed by it, if they are counted
 }
 
-// Grant is a consent that a custodian holds. It counts only if it is committed
-// and not stopped.
+// Grant is a consent that a custodian holds. It counts only if it is committed,
+// not stopped and not used up, and if what it passes on counts.
 type Grant struct {
 	Ref   string // how the custodian names it
 	Terms Terms
 	Facts Facts
+	Under *Grant // the one that it passes on, nil for a consent of the patient's
 }
 
 // Policy is the custodian's stated implicit policy: what NO_CONSENT falls to.

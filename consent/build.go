@@ -34,6 +34,11 @@ type Draft struct {
 	Records    []string // single records: "Observation/5"
 	Period     Span     // when it holds
 	DataPeriod Span     // of the records' clinical dates
+	Uses       int64    // for how many accesses it is good; 0: any number
+	Onward     int64    // how many times in a row it may be passed on
+
+	Under string // the Ref of the consent that this one passes on, "" for one of the patient's
+	By    string // member id of who passes it on
 
 	// Exceptions are rules of the opposite kind, unless they say otherwise. As
 	// FHIR tests an exception on its own, each condition that one leaves open
@@ -48,6 +53,7 @@ type Draft struct {
 func (d *Draft) Rule() Rule {
 	r := Rule{
 		Says: Permit, Actions: d.Actions, Types: d.Types, Labels: d.Labels, Period: d.Period, DataPeriod: d.DataPeriod,
+		Uses: d.Uses, Onward: d.Onward,
 	}
 	if d.Deny {
 		r.Says = Deny
@@ -127,6 +133,10 @@ func Build(d Draft) ([]byte, error) {
 		Policy:       []policyJSON{{PolicyURI}},
 		Provision:    provisionOf(&rule),
 	}
+	if d.Under != "" {
+		body.ModifierExtension = []extension{{URL: UnderExtension, String: d.Under}}
+		body.Performer = []reference{{Reference: "Organization/" + d.By}}
+	}
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("building a Consent: %w", err)
@@ -148,7 +158,7 @@ func (r *Rule) equal(o *Rule) bool {
 		slices.Equal(r.Purposes, o.Purposes) && slices.Equal(r.Types, o.Types) &&
 		slices.Equal(r.Classes, o.Classes) && slices.Equal(r.Codes, o.Codes) &&
 		slices.Equal(r.Labels, o.Labels) && slices.Equal(r.Data, o.Data) &&
-		slices.Equal(r.Unclear, o.Unclear) && r.unclear == o.unclear &&
+		slices.Equal(r.Unclear, o.Unclear) && r.Uses == o.Uses && r.Onward == o.Onward && r.unclear == o.unclear &&
 		slices.EqualFunc(r.Rules, o.Rules, func(a, b Rule) bool { return a.equal(&b) })
 }
 
@@ -156,6 +166,12 @@ func provisionOf(r *Rule) *provisionJSON {
 	p := &provisionJSON{
 		Type: map[Outcome]string{Permit: "permit", Deny: "deny"}[r.Says], Period: periodOf(r.Period), DataPeriod: periodOf(r.DataPeriod),
 		SecurityLabel: codingsOf(r.Labels), Purpose: codingsOf(r.Purposes),
+	}
+	if r.Uses > 0 {
+		p.ModifierExtension = []extension{{URL: UsesExtension, Number: r.Uses}}
+	}
+	if r.Onward > 0 {
+		p.Extension = []extension{{URL: OnwardExtension, Number: r.Onward}}
 	}
 	for i := range r.Actors {
 		p.Actor = append(p.Actor, actorOf(&r.Actors[i]))
@@ -226,8 +242,11 @@ func instant(ms int64) string {
 const RoleSystem = "http://terminology.hl7.org/CodeSystem/practitioner-role"
 
 type consentJSON struct {
-	ResourceType string         `json:"resourceType"`
-	ID           string         `json:"id,omitempty"`
+	ResourceType string `json:"resourceType"`
+	ID           string `json:"id,omitempty"`
+
+	ModifierExtension []extension `json:"modifierExtension,omitempty"`
+
 	Status       string         `json:"status"`
 	Scope        concept        `json:"scope"`
 	Category     []concept      `json:"category"`
@@ -240,7 +259,16 @@ type consentJSON struct {
 	Provision    *provisionJSON `json:"provision"`
 }
 
+type extension struct {
+	URL    string `json:"url"`
+	Number int64  `json:"valuePositiveInt,omitempty"`
+	String string `json:"valueString,omitempty"`
+}
+
 type provisionJSON struct {
+	Extension         []extension `json:"extension,omitempty"`
+	ModifierExtension []extension `json:"modifierExtension,omitempty"`
+
 	Type          string           `json:"type,omitempty"`
 	Period        *periodJSON      `json:"period,omitempty"`
 	Actor         []actorJSON      `json:"actor,omitempty"`

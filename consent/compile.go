@@ -69,7 +69,7 @@ func (r *reader) consent(root resource.Node) *program {
 		r.fail(root, "is not a Consent")
 		return nil
 	}
-	for _, key := range []string{"modifierExtension", "implicitRules", "_implicitRules"} {
+	for _, key := range []string{"implicitRules", "_implicitRules"} {
 		if n := root.Get(key); n.Exists() {
 			r.fail(n, "changes the meaning of the Consent in a way that is not known here")
 		}
@@ -87,6 +87,7 @@ func (r *reader) consent(root resource.Node) *program {
 	p := &program{counts: status == "active" && privacy}
 	p.patient = r.text(root.Get("patient").Get("reference"))
 	p.custodian, _ = r.reference(r.list(root.Get("organization")).At(0))
+	r.under(p, root)
 	p.root = r.root(root)
 	return p
 }
@@ -115,6 +116,9 @@ func (r *reader) root(consent resource.Node) Rule {
 	if rule.Says == NoConsent && len(rule.Rules) == 0 {
 		r.fail(n, "type: neither permit nor deny is said")
 	}
+	if rule.Says != Permit && (rule.Uses > 0 || rule.Onward > 0) {
+		r.fail(n, "only a permit can be counted or passed on")
+	}
 	return rule
 }
 
@@ -134,7 +138,7 @@ func (r *reader) rule(n resource.Node, says Outcome, depth int) Rule {
 		rule.Says = r.effect(t)
 	}
 	for key, v := range n.Fields() {
-		r.element(&rule, key, v)
+		r.element(&rule, key, v, depth)
 	}
 	for e := range r.list(n.Get("provision")).Items() {
 		rule.Rules = append(rule.Rules, r.rule(e, rule.Says.opposite(), depth+1))
@@ -171,9 +175,15 @@ func (o Outcome) opposite() Outcome {
 }
 
 // element reads one element of a provision into the rule.
-func (r *reader) element(rule *Rule, key string, v resource.Node) {
+func (r *reader) element(rule *Rule, key string, v resource.Node, depth int) {
 	switch key {
-	case "id", "extension", "type", "provision":
+	case "id", "type", "provision":
+	case "extension":
+		if depth == 1 {
+			r.onward(rule, v)
+		}
+	case "modifierExtension":
+		r.modifiers(rule, v, depth)
 	case "period":
 		rule.Period = r.period(rule, v, inPeriod)
 	case "dataPeriod":

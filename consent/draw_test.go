@@ -111,11 +111,34 @@ var anyGrant = rapid.Custom(func(t *rapid.T) Grant {
 	if rapid.IntRange(0, 5).Draw(t, "silent root") == 0 {
 		p.root.Says = NoConsent
 	}
+	if p.root.Says == Permit {
+		p.root.Uses, p.root.Onward = rapid.Int64Range(0, 2).Draw(t, "uses"), rapid.Int64Range(0, 2).Draw(t, "onward")
+	}
 	p.assemble()
 	return Grant{
 		Ref: "g", Terms: Terms{p},
-		Facts: Facts{Committed: rapid.IntRange(0, 9).Draw(t, "committed") > 0, Stopped: rapid.IntRange(0, 9).Draw(t, "stopped") == 0},
+		Facts: Facts{
+			Committed: rapid.IntRange(0, 9).Draw(t, "committed") > 0, Stopped: rapid.IntRange(0, 9).Draw(t, "stopped") == 0,
+			Used: rapid.Int64Range(0, 2).Draw(t, "used"),
+		},
 	}
+})
+
+// someGrants are consents of which some are passed on from those before them.
+var someGrants = rapid.Custom(func(t *rapid.T) []Grant {
+	grants := rapid.SliceOfN(anyGrant, 0, 4).Draw(t, "consents")
+	for i := range grants {
+		g := &grants[i]
+		g.Ref = fmt.Sprint(i)
+		if i == 0 || rapid.IntRange(0, 2).Draw(t, "passed on") > 0 {
+			continue
+		}
+		under := grants[rapid.IntRange(0, i-1).Draw(t, "from")]
+		p := *g.Terms.program
+		p.under, p.by = under.Ref, someOrgs.Draw(t, "by")
+		g.Terms, g.Under = Terms{&p}, &under
+	}
+	return grants
 })
 
 var anyAsk = rapid.Custom(func(t *rapid.T) Ask {

@@ -9,6 +9,7 @@ type Filter struct {
 	parts    []part
 	answers  []answer // for all parts: whether a context is the asker's
 	withheld []Withheld
+	grants   []Grant // those that parts point into
 }
 
 // part is a consent of which some rules are for the asker. Only the item is
@@ -18,6 +19,8 @@ type part struct {
 	from    int32 // where the answers for its contexts begin
 	grant   int32
 	whole   bool // all rules are for the asker
+	counted bool // its uses are
+	above   *above
 }
 
 // live tells whether a rule is for the asker, given the answers for the contexts
@@ -130,10 +133,17 @@ func (f *Filter) part(s *part, item *Item, bit uint64) verdict {
 			found[r.depth] = by
 		}
 	}
-	if found[0] != nil {
-		return verdict{found[0].says, s.grant, found[0]}
+	if found[0] == nil {
+		return f.near(s)
 	}
-	return f.near(s)
+	v := verdict{found[0].says, s.grant, found[0]}
+	switch {
+	case s.above == nil, v.outcome == Permit && s.above.permits(item, bit):
+		return v
+	case v.outcome == Permit:
+		return verdict{NotPermitted, s.grant, v.by}
+	}
+	return f.near(s) // who passes a consent on denies nothing to others
 }
 
 // possible are the outcomes that rules can give, over all items.
@@ -144,6 +154,15 @@ type possible struct {
 
 // outcomes works out what judge can give, without an item.
 func (f *Filter) outcomes(s *part) possible {
+	p := f.alone(s)
+	if s.above != nil { // it denies nothing, and what it permits turns on what it stands under
+		p.deny, p.none = nil, true
+	}
+	return p
+}
+
+// alone is outcomes without what a consent that is passed on stands under.
+func (f *Filter) alone(s *part) possible {
 	if s.whole {
 		return s.program.whole
 	}
@@ -204,7 +223,7 @@ func (f Filter) survey() (verdict, Filter) {
 	if f.all {
 		return verdict{outcome: Permit}, f
 	}
-	p, permit := possible{none: true}, verdict{}
+	p, permit, counted := possible{none: true}, verdict{}, false
 	for i := range f.parts {
 		s := &f.parts[i]
 		o := f.outcomes(s)
@@ -212,14 +231,14 @@ func (f Filter) survey() (verdict, Filter) {
 			return verdict{Deny, s.grant, o.deny}, Nothing()
 		}
 		if o.permit != nil && permit.by == nil {
-			permit = verdict{Permit, s.grant, o.permit}
+			permit, counted = verdict{Permit, s.grant, o.permit}, s.counted
 		}
 		p = p.beside(o)
 	}
 	// Where no permit is possible and no deny certain, no permit is for the
 	// asker at all, so what no rule matches falls to the policy.
 	switch {
-	case permit.by != nil && (p.deny != nil || p.none):
+	case permit.by != nil && (p.deny != nil || p.none || counted):
 		return permit, f
 	case permit.by != nil:
 		return permit, Everything()

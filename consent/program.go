@@ -15,6 +15,7 @@ type Terms struct{ program *program }
 // program is a consent's rules, in document order, each before its exceptions.
 type program struct {
 	counts    bool      // status is active and scope patient-privacy
+	plain     bool      // its uses are not counted, and it passes nothing on
 	period    Span      // of the root
 	contexts  []context // of the rules, each once
 	rules     []provision
@@ -23,6 +24,7 @@ type program struct {
 	whole     possible    // what the rules can give if all are for the asker
 	patient   string
 	custodian Party
+	under, by string // see Terms.Under
 	root      Rule
 }
 
@@ -147,7 +149,7 @@ func (t Terms) Root() Rule {
 
 // assemble flattens the tree under the root.
 func (p *program) assemble() {
-	p.period = p.root.Period.open()
+	p.period, p.plain = p.root.Period.open(), p.root.Uses == 0 && p.under == ""
 	p.flatten(&p.root, "provision", 0)
 	for i := range p.rules {
 		p.rules[i].leaf = i+1 == len(p.rules) || p.rules[i+1].depth <= p.rules[i].depth
@@ -315,6 +317,8 @@ type Rule struct {
 	Labels     []Coding // confidentiality and sensitivity
 	DataPeriod Span
 	Data       []Datum
+	Uses       int64    // of the root: see UsesExtension; 0 for any number
+	Onward     int64    // of the root: see OnwardExtension
 	Rules      []Rule   // exceptions
 	Unclear    []string // elements of the Consent that cannot be evaluated
 	unclear    aspect

@@ -12,7 +12,7 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write the truth table in docs/consent.md again")
 
 // published are the tables in the order in which docs/consent.md has them.
-var published = []string{"policy", "gate", "tree", "several", "purpose", "actor", "record", "label", "pcf"}
+var published = []string{"policy", "gate", "tree", "several", "purpose", "actor", "record", "label", "limit", "pcf"}
 
 const (
 	publishedAt = "../docs/consent.md"

@@ -20,39 +20,62 @@ func newQuestion(ask *Ask, home string) question {
 }
 
 // residual returns what of the grants still turns on the item: those that count
-// and have a rule for this asker, action, purpose and time.
+// and have a rule for this asker, action, purpose and time. Those whose uses are
+// counted come last, so that nothing is used up that is permitted anyway.
 func (q *question) residual(grants []Grant, implicit bool) Filter {
-	f := Filter{implicit: implicit}
+	f := Filter{implicit: implicit, grants: grants}
 	if len(grants) > 0 {
 		f.answers = make([]answer, 0, 4*min(len(grants), 16))
 	}
+	later := false
 	for i := range grants {
 		g := &grants[i]
-		if !g.Facts.Committed || g.Facts.Stopped || !g.Terms.InForce(q.ask.Now) {
+		if !g.counts(q.ask.Now) {
 			continue
 		}
-		p := g.Terms.program
-		from, most, least := len(f.answers), no, yes
-		var timeless answer
-		for j := range p.contexts {
-			c := &p.contexts[j]
-			if !c.again {
-				timeless = q.timeless(c)
-			}
-			a := timeless
-			if q.ask.Now < c.period.Lo || q.ask.Now >= c.period.Hi {
-				a = no
-			}
-			most, least = max(most, a), min(least, a)
-			f.answers = append(f.answers, a)
-		}
-		if most == no {
-			f.answers = f.answers[:from]
+		if g.counted() {
+			later = true
 			continue
 		}
-		f.parts = append(room(f.parts, len(grants)-i), part{p, int32(from), int32(i), least == yes}) //nolint:gosec // indexes
+		q.add(&f, i)
+	}
+	for i := 0; later && i < len(grants); i++ {
+		if g := &grants[i]; g.counts(q.ask.Now) && g.counted() {
+			q.add(&f, i)
+		}
 	}
 	return f
+}
+
+// add adds to the filter what a grant says to the asker, if it says anything.
+func (q *question) add(f *Filter, i int) {
+	p := f.grants[i].Terms.program
+	s := part{program: p, from: int32(len(f.answers)), grant: int32(i)} //nolint:gosec // indexes
+	most, least, timeless := no, yes, no
+	for j := range p.contexts {
+		c := &p.contexts[j]
+		if !c.again {
+			timeless = q.timeless(c)
+		}
+		a := timeless
+		if q.ask.Now < c.period.Lo || q.ask.Now >= c.period.Hi {
+			a = no
+		}
+		most, least = max(most, a), min(least, a)
+		f.answers = append(f.answers, a)
+	}
+	s.whole = least == yes
+	if most != no && !p.plain {
+		s.counted = f.grants[i].counted()
+		if p.under != "" {
+			s.above = q.above(&f.grants[i], f.grants)
+		}
+	}
+	if most == no || p.under != "" && s.above == nil {
+		f.answers = f.answers[:s.from]
+		return
+	}
+	f.parts = append(room(f.parts, len(f.grants)-i), s)
 }
 
 // room returns the list with room for one more: for a few at first, then for

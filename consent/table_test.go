@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -178,6 +179,7 @@ func (tab *table) grants(text string) ([]Grant, error) {
 		return nil, nil
 	}
 	var out []Grant
+	named := make(map[string]Grant)
 	for i, part := range strings.Split(text, " + ") {
 		name, fact, _ := strings.Cut(part, "!")
 		terms, ok := tab.terms[name]
@@ -185,7 +187,17 @@ func (tab *table) grants(text string) ([]Grant, error) {
 			return nil, fmt.Errorf("no consent %q", name)
 		}
 		g := Grant{Ref: fmt.Sprint(i + 1), Terms: terms, Facts: Facts{Committed: fact != "uncommitted", Stopped: fact == "stopped"}}
+		if n, ok := strings.CutPrefix(fact, "used="); ok {
+			g.Facts.Used, _ = strconv.ParseInt(n, 10, 64)
+		}
+		if ref, _ := terms.Under(); ref != "" {
+			if parent, ok := named[ref]; ok {
+				g.Under = &parent
+			}
+		}
 		out = append(out, g)
+		g.Ref = name
+		named[name] = g
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package consent
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -30,6 +31,10 @@ func compileText(t *testing.T, name string, lines []string) (Terms, error) {
 		}
 		if s, ok := pairs["policyRule"]; ok {
 			doc["policyRule"] = conceptOf(Coding{policySystem, s})
+		}
+		if s, ok := pairs["under"]; ok {
+			doc["modifierExtension"] = []any{map[string]any{"url": UnderExtension, "valueString": s}}
+			doc["performer"] = []any{map[string]any{"reference": "Organization/" + pairs["by"]}}
 		}
 		lines = lines[1:]
 	}
@@ -110,6 +115,11 @@ func conditionText(p map[string]any, key, v string) error {
 		for _, ref := range strings.Split(v, ",") {
 			p["data"] = appendList(p["data"], []any{map[string]any{"meaning": meaning, "reference": map[string]any{"reference": ref}}})
 		}
+	case "uses", "onward":
+		n, err := strconv.ParseInt(v, 10, 64)
+		key, url := map[string]string{"uses": "modifierExtension", "onward": "extension"}[key], map[string]string{"uses": UsesExtension, "onward": OnwardExtension}[key]
+		p[key] = []any{map[string]any{"url": url, "valuePositiveInt": n}}
+		return err
 	case "json":
 		return json.Unmarshal([]byte(v), &p)
 	default:

@@ -1,6 +1,7 @@
 package consent
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,9 @@ type Words struct {
 	Why  string // "treatment"; "any reason"
 	What string // "laboratory results"; "all records"
 	When string // "until the end of 31 December 2026 (UTC)"; "" without a period
+
+	Times  string // "3 times at most, each answer counted"; "" if uses are not counted
+	Onward string // "to others, and not from there"; "" if it may not be passed on
 }
 
 // Words returns what the rule itself says, without its exceptions. Names come
@@ -23,7 +27,28 @@ func (r *Rule) Words() Words {
 	r.say(&w.Who, each(r.Actors, (*Party).words), inActor, "somebody whom this hospital cannot tell from others")
 	r.say(&w.Do, each(r.Actions, func(a *Action) string { return actionWords[*a] }), inAction, "something that this hospital does not know")
 	r.say(&w.Why, each(r.Purposes, func(c *Coding) string { return c.words(purposeWords) }), inPurpose, "a reason that this hospital does not know")
+	w.Times, w.Onward = times(r.Uses), onward(r.Onward)
 	return w
+}
+
+func times(n int64) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "once, with one answer"
+	}
+	return strconv.FormatInt(n, 10) + " times at most, each answer counted"
+}
+
+func onward(n int64) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "to others, for no more than this; they may not pass it on"
+	}
+	return "to others, for no more than this, up to " + strconv.FormatInt(n, 10) + " times in a row"
 }
 
 // say puts the values of a condition, if there is one, in place of what stands

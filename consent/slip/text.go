@@ -18,6 +18,9 @@ import (
 func Text(t consent.Terms) string {
 	var b strings.Builder
 	root, custodian := t.Root(), t.Custodian()
+	if ref, by := t.Under(); ref != "" {
+		fmt.Fprintf(&b, "Passed on by %s from your decision %s. It can give no more than that, and ends with it.\n\n", by, ref)
+	}
 	where := "this hospital"
 	if custodian.Ref != "" {
 		where = named(custodian)
@@ -53,6 +56,8 @@ func writeRule(b *strings.Builder, r *consent.Rule, number, indent string) {
 		line("For:", w.Why)
 		line("Records:", w.What)
 		line("Time:", w.When)
+		line("Times:", w.Times)
+		line("Pass on:", w.Onward)
 	}
 	for i := range r.Rules {
 		writeRule(b, &r.Rules[i], fmt.Sprintf("%s%d. ", number, i+1), indent+"  ")
