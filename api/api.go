@@ -4,6 +4,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"cairn/api/admin"
 	"cairn/api/auth"
@@ -19,7 +20,7 @@ import (
 
 // Handler returns all faces of a node. version is that of the program.
 func Handler(n *node.Node, version string) http.Handler {
-	return face.Log(n.Log, secure(faces(n, version)))
+	return face.Log(n.Log, secure(n.Config.URL, faces(n, version)))
 }
 
 // Routes returns everything that Handler serves, as patterns of http.ServeMux:
@@ -53,10 +54,20 @@ func faces(n *node.Node, version string) *face.Mux {
 	return mux
 }
 
-// secure sets the headers that every answer carries.
-func secure(next http.Handler) http.Handler {
+// transport tells browsers to come by TLS only, for a year (RFC 6797), below this
+// host as well.
+const transport = "max-age=31536000; includeSubDomains"
+
+// secure sets the headers that every answer of the node at a root URL carries.
+// Where the node is reached by plain http, on loopback, nothing is said of TLS:
+// browsers must not heed it there (RFC 6797, 8.1).
+func secure(root string, next http.Handler) http.Handler {
+	encrypted := strings.HasPrefix(root, "https:")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
+		if encrypted {
+			h.Set("Strict-Transport-Security", transport)
+		}
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("Referrer-Policy", "no-referrer")
