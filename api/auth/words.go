@@ -141,7 +141,7 @@ func choices(s scope.Set) (lines []choice, hidden []string) {
 func lasting(s scope.Set) string {
 	switch {
 	case s.Has("offline_access"):
-		return "Until you take it back, or it has not been used for 30 days."
+		return "Until you take it back, or it has not been used for 30 days; for a year at most."
 	case s.Has("online_access"):
 		return "As long as you are signed in here, 12 hours at most."
 	}

@@ -38,12 +38,13 @@ import (
 
 // How long things last.
 const (
-	accessLife  = 15 * time.Minute    // access tokens of apps that act for persons
-	codeLife    = time.Minute         // authorization codes
-	offlineIdle = 30 * 24 * time.Hour // refresh tokens of offline_access, unused
-	onlineIdle  = 12 * time.Hour      // of online_access, which end with the session besides
-	launchLife  = 5 * time.Minute     // between an EHR's launch and the app's request
-	idLife      = 10 * time.Minute    // ID tokens
+	accessLife  = 15 * time.Minute     // access tokens of apps that act for persons
+	codeLife    = time.Minute          // authorization codes
+	offlineIdle = 30 * 24 * time.Hour  // refresh tokens of offline_access, unused
+	onlineIdle  = 12 * time.Hour       // of online_access, which end with the session besides
+	familyLife  = 365 * 24 * time.Hour // all of them, however often they are used: then the person is asked again
+	launchLife  = 5 * time.Minute      // between an EHR's launch and the app's request
+	idLife      = 10 * time.Minute     // ID tokens
 )
 
 // minEntropy is how long state and nonce are at least: 16 characters of base64url

@@ -231,6 +231,12 @@ func idleOf(r fosite.Requester) time.Duration {
 	return onlineIdle
 }
 
+// livesUntil is when a family that is used at a moment ends, in Unix milliseconds:
+// unused, or a year after it began.
+func livesUntil(f store.Family, idle time.Duration, now time.Time) int64 {
+	return min(millis(now.Add(idle)), f.Begun+familyLife.Milliseconds())
+}
+
 // GetRefreshTokenSession returns the request of a refresh token.
 func (s storage) GetRefreshTokenSession(ctx context.Context, refresh string, _ fosite.Session) (fosite.Requester, error) {
 	r, spent, err := s.getRequest(ctx, ticketRefresh, refresh)
@@ -261,7 +267,11 @@ func (s storage) RotateRefreshToken(ctx context.Context, family, refresh string)
 	}
 	now := time.Now()
 	return s.write(ctx, func(tx *store.Tx) error {
-		there, err := tx.TouchFamily(family, millis(now), millis(now.Add(idleOf(r))))
+		f, err := tx.Family(family)
+		if err != nil {
+			return fosite.ErrNotFound.WithWrap(err)
+		}
+		there, err := tx.TouchFamily(family, millis(now), livesUntil(f, idleOf(r), now))
 		if err == nil && !there {
 			err = fosite.ErrNotFound
 		}
