@@ -20,6 +20,13 @@ type Limit struct {
 	callers map[netip.Prefix]*caller
 }
 
+// Sign-ins from one address that fail, at each face that takes them: a hospital's
+// staff may come from one.
+const (
+	SignInsPerSecond = 20
+	SignInsBurst     = 200
+)
+
 type caller struct {
 	limit *rate.Limiter
 	last  time.Time

@@ -41,12 +41,14 @@ type Server struct {
 	Disclosures *disclosure.Desk
 
 	guesses face.Limit // wrong one-time codes, by address
+	tries   face.Limit // sign-ins that fail, by address
 	secrets face.Limit // tries of what needs no sign-in but a secret, by address
 }
 
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
 	s.guesses.PerSecond, s.guesses.Burst = guessesPerSecond, guessesBurst
+	s.tries.PerSecond, s.tries.Burst = face.SignInsPerSecond, face.SignInsBurst
 	s.secrets.PerSecond, s.secrets.Burst = secretsPerSecond, secretsBurst
 	mux := face.NewMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
@@ -147,10 +149,14 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if !s.tries.Allows(r, 1) {
+		return fault.New(fault.Busy, "rate", "too many sign-ins fail from this address").WithHint("wait a few seconds, then try again")
+	}
 	token, err := s.Accounts.Token(r.Context(), identity.Attempt{Nonce: nonce, Assertion: a}, account.Entrance{Device: cmp.Or(in.Device, face.Device(r))})
 	if err != nil {
 		return err
 	}
+	s.tries.Return(r, 1)
 	w.Header().Set("Cache-Control", "no-store")
 	face.Write(w, http.StatusOK, map[string]any{
 		"access_token": token.Access, "token_type": "bearer", "expires_in": int(token.Expires.Seconds()), "patient": token.Actor.Patient(),

@@ -28,16 +28,10 @@ type Server struct {
 	tries face.Limit // sign-ins that were tried, by address
 }
 
-// Sign-ins from one address that fail: a hospital's staff may come from one.
-const (
-	triesPerSecond = 20
-	triesBurst     = 200
-)
-
 // Handler returns the face.
 func (s *Server) Handler() http.Handler {
 	s.pages = web.Pages()
-	s.tries.PerSecond, s.tries.Burst = triesPerSecond, triesBurst
+	s.tries.PerSecond, s.tries.Burst = face.SignInsPerSecond, face.SignInsBurst
 	mux := face.NewMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"POST /signin/options": s.options,
@@ -263,6 +257,11 @@ func (s *Server) comeBack(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// leftBehind is what a browser forgets of this origin at a sign-out. Cookies are
+// not named: the browser would drop those of the hospital's other sites below the
+// same domain too.
+const leftBehind = `"cache", "storage"`
+
 // signOut ends the session of the request and takes its cookie away, also from who
 // has one that is over.
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
@@ -274,6 +273,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	http.SetCookie(w, s.Door.NoCookie())
+	w.Header().Set("Clear-Site-Data", leftBehind)
 	face.Write(w, http.StatusOK, map[string]string{"return": "/signin"})
 	return nil
 }

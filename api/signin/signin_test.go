@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -58,7 +59,7 @@ func TestPatient(t *testing.T) {
 	if kinds := b.events(); !slices.Equal(kinds[:5], []string{"passkey.removed", "session.ended", "signin", "passkey.changed", "passkey.registered"}) {
 		t.Errorf("her log: %v", kinds)
 	}
-	if a := b.send(http.MethodPost, "/signout", `{}`); a.status != http.StatusOK || !strings.Contains(a.header.Get("Set-Cookie"), "Max-Age=0") {
+	if a := b.send(http.MethodPost, "/signout", `{}`); a.status != http.StatusOK || !strings.Contains(a.header.Get("Set-Cookie"), "Max-Age=0") || a.header.Get("Clear-Site-Data") != `"cache", "storage"` {
 		t.Errorf("signing out: %d %v", a.status, a.header)
 	}
 	if a := b.send(http.MethodGet, "/portal/log", ""); a.status != http.StatusUnauthorized {
@@ -375,4 +376,45 @@ func newCode(t *testing.T, code string) string {
 	}
 	t.Fatal("there is no other code")
 	return ""
+}
+
+// TestFlood: whoever tries her passkey's name with signatures of his own is slowed
+// at his address; she signs in from hers meanwhile, and her account is as it was.
+func TestFlood(t *testing.T) {
+	b, _ := person(t)
+	thief := newBrowser(t, true)
+	thief.from = "127.0.0.3"
+	nonce, forged := thief.challenge()
+	var c map[string]any
+	if err := json.Unmarshal([]byte(forged), &c); err != nil {
+		t.Fatal(err)
+	}
+	id := base64.RawURLEncoding.EncodeToString(b.key.ID)
+	c["id"], c["rawId"] = id, id // hers, with his signature
+	body, err := json.Marshal(map[string]any{"nonce": nonce, "assertion": c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/signin", "/portal/signin"} {
+		slowed := 0
+		for range 300 {
+			switch a := thief.send(http.MethodPost, path, string(body)); {
+			case a.status == http.StatusServiceUnavailable && a.code() == "rate":
+				slowed++
+			case a.status != http.StatusUnauthorized:
+				t.Fatalf("%s: %d %s", path, a.status, a.body)
+			}
+		}
+		if slowed == 0 {
+			t.Errorf("%s: of three hundred tries in a row none was slowed", path)
+		}
+	}
+	her := newBrowser(t, true)
+	her.device, her.key = b.device, b.key
+	if a := her.signIn(); a.status != http.StatusOK {
+		t.Errorf("she is locked out: %d %s", a.status, a.body)
+	}
+	if a := b.send(http.MethodGet, "/portal/log", ""); a.status != http.StatusOK {
+		t.Errorf("her session: %d", a.status)
+	}
 }
