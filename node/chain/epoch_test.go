@@ -100,6 +100,11 @@ func TestValidatorKeyChanges(t *testing.T) {
 		return votes(chains[0], east.submit(t, chains[0], 1), third)
 	})
 	until(t, "west is as high", func() bool { return chains[3].Height() >= at+2 })
+	for _, c := range chains[:2] {
+		if err := c.Scrub(t.Context(), nil); err != nil {
+			t.Errorf("scrub: %v", err)
+		}
+	}
 	for h := uint64(1); h <= chains[0].Height(); h++ {
 		if block := chains[0].node.BlockStore().LoadBlock(int64(h)); len(block.Evidence.Evidence) > 0 {
 			t.Errorf("block %d has evidence that somebody voted twice", h)

@@ -193,21 +193,33 @@ func (c *Chain) Mark(image [32]byte) (uint64, bool) {
 // TimeOf returns the time of the block at a height, in Unix milliseconds. The block must have changed a book, as one
 // has that brought a mark.
 func (c *Chain) TimeOf(height uint64) (int64, error) {
-	size := c.CalendarSize()
-	var failed error
-	at := sort.Search(int(size), func(i int) bool { //nolint:gosec // fewer than 2^63 blocks
-		leaf, err := c.CalendarLeaf(uint64(i)) //nolint:gosec // not negative
-		failed = errors.Join(failed, err)
-		return err != nil || leaf.Height >= height
-	})
-	if failed != nil {
-		return 0, failed
-	}
-	leaf, err := c.CalendarLeaf(uint64(at)) //nolint:gosec // not negative
-	if err != nil || leaf.Height != height {
+	leaf, found, err := c.firstFrom(height)
+	if err != nil || !found || leaf.Height != height {
 		return 0, fmt.Errorf("no block that changed a book at height %d: %w", height, err)
 	}
 	return leaf.Time, nil
+}
+
+// Reached returns the time of the first block at or above a height that changed a book, in Unix milliseconds; false if
+// there is none yet.
+func (c *Chain) Reached(height uint64) (int64, bool, error) {
+	leaf, found, err := c.firstFrom(height)
+	return leaf.Time, found, err
+}
+
+// firstFrom returns the first leaf of the calendar at or above a height.
+func (c *Chain) firstFrom(height uint64) (leaf calendar.Leaf, found bool, err error) {
+	size := c.CalendarSize()
+	at := sort.Search(int(size), func(i int) bool { //nolint:gosec // fewer than 2^63 blocks
+		leaf, failed := c.CalendarLeaf(uint64(i)) //nolint:gosec // not negative
+		err = errors.Join(err, failed)
+		return failed != nil || leaf.Height >= height
+	})
+	if err != nil || uint64(at) == size { //nolint:gosec // not negative
+		return calendar.Leaf{}, false, err
+	}
+	leaf, err = c.CalendarLeaf(uint64(at)) //nolint:gosec // not negative
+	return leaf, err == nil, err
 }
 
 // Member returns a member as of the present height.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -18,6 +19,7 @@ import (
 
 	"cairn/ledger/calendar"
 	"cairn/ledger/machine"
+	"cairn/ledger/member"
 )
 
 // Damage is what Scrub finds: the first place where the disk does not hold what the ledger decided.
@@ -66,13 +68,16 @@ func (c *Chain) Scrub(ctx context.Context, progress func(done, total uint64)) er
 }
 
 type scrub struct {
-	chain      *Chain
-	blocks     *store.BlockStore // of its own: the node's has commits in memory
-	validators *types.ValidatorSet
-	machine    *machine.Machine // the blocks up to here are good
-	last       types.BlockID
-	results    []byte // hash of the last block's codes
-	size       int64  // leaves that were compared
+	chain   *Chain
+	blocks  *store.BlockStore // of its own: the node's has commits in memory
+	machine *machine.Machine  // the blocks up to here are good
+	last    types.BlockID
+	results []byte // hash of the last block's codes
+	size    int64  // leaves that were compared
+
+	voters, before *types.ValidatorSet // of the block that is checked, and of the one before
+	book           [32]byte            // root of the member book that the voters are of
+	until          uint64              // the next height at which they change, as far as that book knows
 
 	books       *machine.Machine // on disk, nil for none
 	booksDigest [32]byte
@@ -87,15 +92,34 @@ func newScrub(c *Chain) (*scrub, error) {
 	if err != nil {
 		return nil, err
 	}
-	var voters []*types.Validator
-	for _, v := range c.genesis.Validators {
-		voters = append(voters, types.NewValidator(v.PubKey, v.Power))
-	}
-	s := &scrub{
-		chain: c, blocks: store.NewBlockStore(base), validators: types.NewValidatorSet(voters), machine: m,
-		results: types.NewResults(nil).Hash(),
-	}
+	s := &scrub{chain: c, blocks: store.NewBlockStore(base), machine: m, results: types.NewResults(nil).Hash()}
 	return s, s.readBooks()
+}
+
+// turn has the voters of a height be those by whom blocks are judged. A key is announced so long before it counts that
+// the book as of the block before has it.
+func (s *scrub) turn(height uint64) {
+	members, _, _, _ := s.machine.Books()
+	s.before = s.voters
+	if root := members.Root(); s.voters == nil || root != s.book || height >= s.until {
+		s.book, s.until = root, math.MaxUint64
+		var set []*types.Validator
+		all := members.All()
+		for _, v := range validators(all, height) {
+			set = append(set, types.NewValidator(v.PubKey, v.Power))
+		}
+		for _, m := range all {
+			for _, k := range m.Keys {
+				if k.Use == member.UseValidator && k.From > height {
+					s.until = min(s.until, k.From)
+				}
+				if k.Use == member.UseValidator && k.Until > height {
+					s.until = min(s.until, k.Until)
+				}
+			}
+		}
+		s.voters = types.NewValidatorSet(set)
+	}
 }
 
 // readBooks reads the books on disk as they are at this moment, to compare them when their height is reached.
@@ -119,6 +143,7 @@ func (s *scrub) readBooks() error {
 // next checks the block above the last one.
 func (s *scrub) next() (err error) {
 	height := s.machine.Height() + 1
+	s.turn(height)
 	defer func() {
 		if r := recover(); r != nil { // the block store panics on what it cannot decode
 			err = &Damage{Part: "blocks", Height: height, Cause: errors.New(short(fmt.Sprint(r)))}
@@ -166,7 +191,7 @@ func (s *scrub) block(height int64) (*types.Block, types.BlockID, error) {
 		err = fmt.Errorf("the members signed root %x, and the blocks before it give %x", []byte(block.AppHash), root)
 	case !bytes.Equal(block.LastResultsHash, s.results):
 		err = errors.New("the members signed other codes for the block before it")
-	case !bytes.Equal(block.ValidatorsHash, s.validators.Hash()):
+	case !bytes.Equal(block.ValidatorsHash, s.voters.Hash()):
 		err = errors.New("it names other voters")
 	default:
 		err = errors.Join(block.ValidateBasic(), s.signatures(block, id))
@@ -179,7 +204,7 @@ func (s *scrub) block(height int64) (*types.Block, types.BlockID, error) {
 func (s *scrub) signatures(block *types.Block, id types.BlockID) error {
 	chain := s.chain.genesis.ChainID
 	if block.Height > 1 {
-		if err := s.validators.VerifyCommit(chain, s.last, block.Height-1, block.LastCommit); err != nil {
+		if err := s.before.VerifyCommit(chain, s.last, block.Height-1, block.LastCommit); err != nil {
 			return fmt.Errorf("the signatures under block %d: %w", block.Height-1, err)
 		}
 		again := s.blocks.LoadBlockCommit(block.Height - 1)
@@ -191,7 +216,7 @@ func (s *scrub) signatures(block *types.Block, id types.BlockID) error {
 	if seen == nil {
 		return errors.New("the signatures that this node saw are missing")
 	}
-	if err := s.validators.VerifyCommit(chain, id, block.Height, seen); err != nil {
+	if err := s.voters.VerifyCommit(chain, id, block.Height, seen); err != nil {
 		return fmt.Errorf("the signatures that this node saw: %w", err)
 	}
 	return nil
