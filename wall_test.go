@@ -51,6 +51,7 @@ var rooms = []room{
 	{"node/disclosure", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/subscription", append([]string{"node/hook"}, desk...), "a desk never imports a desk"},
 	{"node/oauth", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
+	{"node/rotation", append([]string{"node/keys", "node/chain", "ledger"}, desk...), "it makes the hospital's keys and has the ledger told"},
 	{"node/feed", append([]string{"node/record"}, desk...), "a message is written as any client's records are: through the records desk"},
 	{"node/bundle", append([]string{"node/record", "node/chain", "node/witness"}, desk...), "proofs of records are reads: they go through the records desk"},
 	{"node", []string{"node", "consent", "contract", "proof", "ledger", "fhir"}, "a hospital never imports its faces"},

@@ -60,6 +60,7 @@ type Config struct {
 
 	Relationships    string `toml:"relationships,omitempty" comment:"who needs a treatment relationship where the patient said nothing: personal (who signs in here; if left out), or required (people for whom software vouches too)"`
 	RelationshipDays int64  `toml:"relationship_days,omitempty" comment:"days before a relationship begins and after it ends in which it counts; 30 if left out"`
+	KeyDays          int64  `toml:"key_days,omitempty" comment:"days after which each key of the hospital on the ledger should be followed by another; warned of 30 days ahead; 365 if left out"`
 
 	WithholdPsychotherapyNotes string `toml:"withhold_psychotherapy_notes,omitempty" comment:"why patients are not shown records labelled PSYTHPN, as they are told; left out: they are shown them"`
 	WithholdEndangering        string `toml:"withhold_endangering,omitempty" comment:"why patients are not shown records labelled NOPAT, as they are told; left out: they are shown them"`
@@ -164,6 +165,12 @@ func (c *Config) withheld() (out []consent.Withheld) {
 	return out
 }
 
+// keyAge is how old a key of the hospital may become before it should be
+// followed by another.
+func (c *Config) keyAge() time.Duration {
+	return time.Duration(cmp.Or(c.KeyDays, 365)) * 24 * time.Hour
+}
+
 // Validate reports every rule that the configuration breaks.
 func (c Config) Validate() error {
 	var errs []error
@@ -238,6 +245,7 @@ func (c Config) problems() []problem {
 	out = append(out, c.subscriptionProblems()...)
 	add(slices.Contains([]string{"", "personal", "required"}, c.Relationships), "relationships", "%q is not personal or required", c.Relationships)
 	add(c.RelationshipDays >= 0 && c.RelationshipDays <= 3650, "relationship_days", "%d is not from 0 to 3650", c.RelationshipDays)
+	add(c.KeyDays >= 0 && c.KeyDays <= 3650, "key_days", "%d is not from 0 to 3650", c.KeyDays)
 	for i, p := range c.Peers {
 		key := fmt.Sprintf("peer %d: ", i+1)
 		need(key+"member", p.Member, member.ValidID(p.Member), "%q is not a member id", p.Member)

@@ -37,6 +37,7 @@ import (
 	"cairn/node/recovery"
 	"cairn/node/reindex"
 	"cairn/node/representative"
+	"cairn/node/rotation"
 	"cairn/node/staff"
 	"cairn/node/store"
 	"cairn/node/subscription"
@@ -74,6 +75,7 @@ type Node struct {
 
 	Subscriptions *subscription.Desk
 	Disclosures   *disclosure.Desk
+	Rotations     *rotation.Desk
 
 	ring    *keys.Ring
 	pen     *keys.Pen
@@ -120,6 +122,9 @@ func (n *Node) openCellar(ctx context.Context) (err error) {
 		return err
 	}
 	n.chest = keys.NewChest(n.ring, n.store)
+	if n.store.Shared() {
+		n.ring.Beside(n.chest.Shared)
+	}
 	return nil
 }
 
@@ -224,6 +229,9 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	}
 	n.Disclosures = disclosure.New(home, n.Genesis.ID(), n.pen, n.Chain, peers, n.chest, n.journal, n.store, n.Log)
 	n.Exchange = exchange.New(n.gate, n.journal, n.store, peers, n.Chain, n.Disclosures)
+	n.Rotations = rotation.New(rotation.Config{
+		Home: home, Network: n.Genesis.ID(), Genesis: n.Genesis.Time, MaxAge: n.Config.keyAge(),
+	}, n.ring, n.pen, n.chest, n.Chain, n.journal, n.store, n.Log)
 	n.Witness = witness.New(home, n.Genesis.Name, n.Trust, n.Chain, n.pen, client)
 	n.Reindex = reindex.New(home, n.store, n.vault, n.journal, n.Log)
 	n.Terms = term.New(n.gate, n.vault, n.store)
@@ -305,6 +313,7 @@ func (n *Node) lead(ctx context.Context) error {
 	group.Go(func() error { n.Bulk.Run(ctx); return nil })
 	group.Go(func() error { n.Reindex.Run(ctx); return nil })
 	group.Go(func() error { n.Disclosures.Run(ctx); return nil })
+	group.Go(func() error { n.Rotations.Run(ctx); return nil })
 	group.Go(func() error { n.Subscriptions.Run(ctx); return nil })
 	return group.Wait()
 }
@@ -353,6 +362,9 @@ type Status struct {
 	UptimeMS   int64  `json:"uptime_ms"`
 	Seals      bool   `json:"seals"`           // whether this process is the one that seals
 	Doubt      string `json:"doubt,omitempty"` // why nothing is disclosed at this moment
+
+	Warnings []string       `json:"warnings,omitempty"` // what must be seen to, in plain words
+	Keys     []rotation.Key `json:"-"`                  // of the hospital
 }
 
 // Status returns the node's state.
@@ -367,5 +379,20 @@ func (n *Node) Status() Status {
 	if err := n.Chain.Fresh(time.Now().UnixMilli()); err != nil {
 		s.Doubt = err.Error()
 	}
+	s.keys(n.Rotations)
 	return s
+}
+
+// keys says how the hospital's keys stand.
+func (s *Status) keys(desk *rotation.Desk) {
+	warnings, err := desk.Warnings(time.Now())
+	if err == nil {
+		s.Keys, err = desk.List()
+	}
+	if err != nil {
+		s.Warnings = append(s.Warnings, "how old the hospital's keys are cannot be told: run cairn scrub")
+	}
+	for _, w := range warnings {
+		s.Warnings = append(s.Warnings, w.Text)
+	}
 }

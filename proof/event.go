@@ -43,6 +43,9 @@ const (
 	KindScrub              = "scrub"                // the hospital re-read and re-hashed its data
 	KindReindexed          = "records.reindexed"    // a program took records apart anew, so that they are found
 	KindSubscription       = "subscription.changed" // somebody asked to be told of changes, changed that, or ended it
+	KindKeyAnnounced       = "key.announced"        // a next key of the hospital goes to the ledger
+	KindKeyAwaited         = "key.awaited"          // a next key waits for its height
+	KindKeyChanged         = "key.changed"          // a key of the hospital came into force
 	KindAdmin              = "admin"                // an operator changed something
 	KindRecoveryPrepared   = "recovery.prepared"    // a patient left what opens and cancels the recovery of her sign-in
 	KindRecoveryBegun      = "recovery.begun"       // somebody began to recover a patient's sign-in

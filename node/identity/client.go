@@ -33,6 +33,9 @@ type Directory interface {
 	Members() []member.Member
 	Key(id string, use member.Use) (member.Key, bool)
 	Height() uint64
+	// Reached returns the time of the first block at or above a height that
+	// changed a book, in Unix milliseconds; false if there is none yet.
+	Reached(height uint64) (time int64, reached bool, err error)
 }
 
 func register(clients []Client) (map[string]registered, error) {

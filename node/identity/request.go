@@ -30,6 +30,10 @@ const (
 // one, and for how many a key may be used after the next one came into force.
 const heightSlack = 100
 
+// followedFor is for how long, at most, a key may be used after the next one came
+// into force: where blocks are rare, a hundred of them are days.
+const followedFor = 2 * time.Minute
+
 // reachWithin is how long this process's replica may take to reach the height
 // that another member's has.
 const reachWithin = 2 * time.Second
@@ -155,10 +159,20 @@ func (d *Door) keyAt(r *http.Request, id string, height uint64) ([]byte, error) 
 	switch {
 	case !found || !m.Active || !keyed:
 		return nil, unsigned("member", errors.New("no active member with a key at that height"))
-	case height+heightSlack < d.book.Height():
+	case height+heightSlack < d.book.Height() || d.passed(key):
 		return nil, unsigned("height", errors.New("the height is long past"))
 	}
 	return key.Public, nil
+}
+
+// passed reports whether a key was followed by another so long ago that nobody
+// uses it any more.
+func (d *Door) passed(k member.Key) bool {
+	if k.Until == 0 || d.book.Height() < k.Until {
+		return false
+	}
+	at, reached, err := d.book.Reached(k.Until)
+	return err != nil || reached && time.Since(time.UnixMilli(at)) > followedFor
 }
 
 // memberKeys returns the client keys of another active member that count at this
@@ -170,7 +184,7 @@ func (d *Door) memberKeys(id string) (out []member.Key) {
 	}
 	height := d.book.Height()
 	for _, k := range m.Keys {
-		if k.Use == member.UseClient && k.From <= height+heightSlack && (k.Until == 0 || height < k.Until+heightSlack) {
+		if k.Use == member.UseClient && k.From <= height+heightSlack && (k.Until == 0 || height < k.Until+heightSlack) && !d.passed(k) {
 			out = append(out, k)
 		}
 	}

@@ -35,7 +35,8 @@ func (b book) Key(id string, use member.Use) (member.Key, bool) {
 	return member.Key{Use: use}, ok && m.Active
 }
 
-func (b book) Height() uint64 { return 1 }
+func (b book) Height() uint64                      { return 1 }
+func (b book) Reached(uint64) (int64, bool, error) { return 0, false, nil }
 
 // doors returns a function that opens the door of "north" over one store with
 // the clients and members that are given, as after a restart.

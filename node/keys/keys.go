@@ -55,7 +55,7 @@ type Ring struct {
 
 	mu     sync.RWMutex
 	held   []Held
-	looked time.Time // when the directory was last looked at for a key that was missing
+	looked map[member.Use]time.Time // when a key of a use that was missing was last looked for
 	beside func(use member.Use, public []byte) []byte
 }
 
@@ -187,11 +187,19 @@ func ReadClient(path string) (*ecdsa.PrivateKey, error) {
 }
 
 func writePEM(path string, key any) error {
+	text, err := encodePEM(path, key)
+	if err != nil {
+		return err
+	}
+	return writeNew(path, text)
+}
+
+func encodePEM(path string, key any) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return fmt.Errorf("encoding %s: %w", filepath.Base(path), err)
+		return nil, fmt.Errorf("encoding %s: %w", filepath.Base(path), err)
 	}
-	return writeNew(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
 // writeNew writes a file that must not exist yet and makes it durable.
@@ -207,6 +215,33 @@ func writeNew(path string, data []byte) error {
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
 }
+
+// writeWhole is writeNew for a directory in use: after a crash the file is there
+// whole or not at all.
+func writeWhole(path string, data []byte) error {
+	dir, name := filepath.Split(path)
+	part := filepath.Join(dir, "."+name+partSuffix)
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	if err := writeNew(part, data); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Conflict, "key-exists", "the key file "+name+" exists already").WithHint("a key is never overwritten")
+	}
+	if err := os.Rename(part, path); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	in, err := os.Open(dir) //nolint:gosec // the keys directory
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return errors.Join(in.Sync(), in.Close())
+}
+
+// partSuffix ends the name of a key file that is being written.
+const partSuffix = ".part"
 
 func readPEM[K any](path string) (key K, err error) {
 	data, err := readPrivate(path)

@@ -53,7 +53,7 @@ func filesOf(dir string, use member.Use) (names []string, err error) {
 	}
 	if len(names) > maxKeyFiles {
 		return nil, fault.New(fault.Broken, "key-files", fmt.Sprintf("there are %d %s keys in the keys directory", len(names), use)).
-			WithHint("keep those of the ledger; `cairn keys list` names them")
+			WithHint("move those that `cairn keys list` shows as followed or never announced to your key backup; docs/runbooks/keys.md")
 	}
 	slices.SortFunc(names, func(a, b string) int {
 		return strings.Compare(strings.TrimSuffix(a, ".pem"), strings.TrimSuffix(b, ".pem"))
@@ -164,10 +164,13 @@ func (r *Ring) find(use member.Use, public []byte) (crypto.Signer, bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if use == member.UseValidator && r.follow || time.Since(r.looked) < lookEvery {
+	if use == member.UseValidator && r.follow || time.Since(r.looked[use]) < lookEvery {
 		return nil, false
 	}
-	r.looked = time.Now()
+	if r.looked == nil {
+		r.looked = make(map[member.Use]time.Time)
+	}
+	r.looked[use] = time.Now()
 	if held, err := r.read(); err == nil {
 		r.take(held)
 	}
@@ -193,6 +196,15 @@ func (r *Ring) have(use member.Use, public []byte) (crypto.Signer, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Votes reports whether this process has the hospital's vote.
+func (r *Ring) Votes() bool { return !r.follow }
+
+// Holds reports whether the private half of a key is here, or can be had.
+func (r *Ring) Holds(use member.Use, public []byte) bool {
+	_, found := r.find(use, public)
+	return found
 }
 
 func (r *Ring) has(use member.Use, public []byte) bool {
@@ -229,8 +241,13 @@ func (r *Ring) Beside(find func(use member.Use, public []byte) []byte) {
 }
 
 // Make makes a fresh key of a use, durable in the keys directory, and returns
-// its line. It counts for nothing before the ledger has it.
+// its line. It counts for nothing before the ledger has it. A process that only
+// follows the ledger makes none that votes.
 func (r *Ring) Make(use member.Use) (Held, error) {
+	if use == member.UseValidator && r.follow {
+		return Held{}, fault.New(fault.Conflict, "key-votes", "this process has no vote, so it makes no validator key").
+			WithHint("ask the process of this hospital that has the vote: the one whose configuration does not say follow")
+	}
 	private, err := generate(use)
 	if err != nil {
 		return Held{}, fmt.Errorf("making a %s key: %w", use, err)
@@ -240,8 +257,14 @@ func (r *Ring) Make(use member.Use) (Held, error) {
 		return Held{}, err
 	}
 	h.File = use.String() + "-" + Fingerprint(h.Public)[:8] + ".pem"
-	if err := writePEM(filepath.Join(r.dir, h.File), private); err != nil {
-		return Held{}, err
+	path := filepath.Join(r.dir, h.File)
+	text, err := encodePEM(path, private)
+	if err == nil {
+		err = writeWhole(path, text)
+	}
+	if err != nil {
+		return Held{}, fault.Wrap(fault.Broken, "key-write", "the key file "+path+" cannot be written", err).
+			WithHint("nothing has changed; is there room on the disk, and may the node write into the keys directory?")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -256,7 +279,3 @@ func generate(use member.Use) (crypto.Signer, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	return key, err
 }
-
-// PKCS8 returns the private half of a held key, for the database that processes
-// of one hospital share: it must be wrapped before it goes there.
-func (h Held) PKCS8() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(h.private) }
