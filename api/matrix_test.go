@@ -67,6 +67,7 @@ var open = map[string]string{
 	"GET /calendar/checkpoint":                    "public",
 	"GET /network.json":                           "public keys",
 	"GET /healthz":                                "whether the node works",
+	"GET /metrics":                                "the figures of healthz",
 	"GET /log/":                                   "tiles of blinded leaves",
 	"POST /acknowledgements":                      "the member signs what it acknowledges",
 	"GET /web/":                                   "style and scripts of pages",
@@ -424,7 +425,7 @@ func (v *victim) paths(t *testing.T, path string) []string {
 	t.Helper()
 	ids := map[string]string{
 		"/portal/invitations/{id}": v.invitation, "/portal/patients/{id}/": v.patient, "/portal/passkeys/{id}": v.passkey, "/portal/sessions/{id}": v.session,
-		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
+		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/admin/keys/{use}": "seal", "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
 		"/admin/feed/{id}": "1", "/fhir/Subscription/{id}": v.subscription, "/fhir/$export-": "none", "/fhir/Group/{id}": "none", "/fhir/ValueSet/{id}": "none", "/fhir/CodeSystem/{id}": "none",
 	}
 	out := []string{path}
@@ -437,7 +438,7 @@ func (v *victim) paths(t *testing.T, path string) []string {
 	for i, p := range out {
 		for _, shape := range slices.Sorted(maps.Keys(ids)) {
 			if strings.Contains(p, shape) {
-				p = strings.NewReplacer("{id}", ids[shape], "{commitment}", ids[shape], "{event}", ids[shape]).Replace(p)
+				p = strings.NewReplacer("{id}", ids[shape], "{commitment}", ids[shape], "{event}", ids[shape], "{use}", ids[shape]).Replace(p)
 			}
 		}
 		out[i] = strings.NewReplacer("{version}", "1", "{within}", "Observation").Replace(p)

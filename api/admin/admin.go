@@ -35,6 +35,9 @@ func (s *Server) Handler() http.Handler {
 	for pattern, serve := range s.staffRoutes() {
 		mux.HandleFunc(pattern, s.guard(serve))
 	}
+	for pattern, serve := range s.keyRoutes() {
+		mux.HandleFunc(pattern, s.guard(serve))
+	}
 	for pattern, serve := range s.appRoutes() {
 		mux.HandleFunc(pattern, s.guard(serve))
 	}

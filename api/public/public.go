@@ -45,6 +45,7 @@ func (s *Server) Handler() http.Handler {
 			}
 		})
 	}
+	mux.Handle("GET /metrics", metrics(s.Node))
 	mux.Handle("GET /log/", http.StripPrefix("/log", s.Node.LogHandler()))
 	return mux
 }

@@ -58,6 +58,8 @@ in and paths as they are used.
   relationships          who needs a treatment relationship where the patient said nothing: personal
                (who signs in here; the default) or required (people for whom software vouches too)
   relationship_days      days before it begins and after it ends in which it counts (default 30)
+  key_days     days after which each key of the hospital on the ledger should be followed by another,
+               with cairn keys rotate; warned of 30 days ahead (default 365)
 
   withhold_psychotherapy_notes  why patients are not shown records labelled PSYTHPN, as they are told
                (left out: they are shown them)

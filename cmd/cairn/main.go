@@ -23,6 +23,7 @@ type commands struct {
 	Feed     feedCommand     `cmd:"" help:"Deal with the HL7 v2 messages of a running node: those that were refused, and a test sender."`
 	Staff    staffCommand    `cmd:"" help:"Accounts of the hospital's staff, at its running node: who may sign in, as what."`
 	App      appCommand      `cmd:"" help:"Register the apps that people may let act for them."`
+	Keys     keysCommand     `cmd:"" help:"The hospital's keys on the ledger: list, rotate, export."`
 	Export   exportCommand   `cmd:"" help:"Write out the ledger as a node holds it."`
 	Bench    benchCommand    `cmd:"" help:"Measure this machine, on a consortium of its own."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
