@@ -173,10 +173,12 @@ type consent struct {
 	SealedAt   uint64 `json:"sealed_at"`
 	Stopped    bool   `json:"stopped"`
 	StoppedAt  uint64 `json:"stopped_at,omitempty"`
+	Uses       int64  `json:"uses,omitempty"`
+	Used       int64  `json:"used,omitempty"`
 }
 
 func shown(h grant.Held) consent {
-	return consent{hexOf(h.Commitment), h.Grantee, h.Text, h.Issued, h.SealedAt, h.Stopped, h.StoppedAt}
+	return consent{hexOf(h.Commitment), h.Grantee, h.Text, h.Issued, h.SealedAt, h.Stopped, h.StoppedAt, h.Uses, h.Used}
 }
 
 // consentLimit bounds a slip with its path and assertion, in bytes of JSON.

@@ -184,15 +184,15 @@ func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, er
 		p.opens = append(p.opens, r.Ref)
 	}
 	var drafts []*evidence.Draft
-	groups := bySubject(v.ask.Subject, found)
+	groups, uses := bySubject(v.ask.Subject, found), make(map[string]use)
 	for _, group := range groups {
-		draft, err := g.draft(v, group)
+		draft, err := g.draft(v, group, uses)
 		if err != nil {
 			return Pass{}, err
 		}
 		drafts = append(drafts, draft)
 	}
-	if err := g.write(ctx, drafts, v); err != nil {
+	if err := g.write(ctx, drafts, v, uses); err != nil {
 		return Pass{}, err
 	}
 	for i, d := range drafts {
@@ -203,8 +203,9 @@ func (g *Gate) admit(ctx context.Context, v *verdicts, found []Record) (Pass, er
 }
 
 // draft prepares the log entry about one patient. That nothing was found for
-// somebody who may see nothing is a refusal.
-func (g *Gate) draft(v *verdicts, group group) (*evidence.Draft, error) {
+// somebody who may see nothing is a refusal. It adds the uses that the access
+// takes.
+func (g *Gate) draft(v *verdicts, group group, uses map[string]use) (*evidence.Draft, error) {
 	d, err := v.decision(nil, group.subject)
 	if err != nil {
 		return nil, err
@@ -216,6 +217,9 @@ func (g *Gate) draft(v *verdicts, group group) (*evidence.Draft, error) {
 	}
 	if t, ok := v.ties[group.subject]; ok && d.Allowed {
 		ev.Detail = t.said()
+	}
+	if of := v.uses(&d, group, uses); of != "" {
+		ev.Grant = of
 	}
 	for _, r := range group.records {
 		ev.Records = append(ev.Records, proof.Record{Type: r.Ref.Type, ID: r.Ref.ID, Version: r.Ref.Version, Commitment: r.Commitment})
@@ -232,7 +236,7 @@ func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d cons
 	if err != nil {
 		return err
 	}
-	if err := g.write(ctx, []*evidence.Draft{draft}, v); err != nil {
+	if err := g.write(ctx, []*evidence.Draft{draft}, v, nil); err != nil {
 		return err
 	}
 	actor.Leave(identity.Left{Entry: draft.Entry(), Subject: ask.Subject})
@@ -253,13 +257,12 @@ func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d cons
 // write appends entries of an access. It does not when consents changed since
 // the decision, in this or in another process of the hospital: so in the order
 // of the log, what follows the acceptance of a consent was decided with it.
-func (g *Gate) write(ctx context.Context, drafts []*evidence.Draft, v *verdicts) error {
-	err := evidence.Enter(ctx, g.store, drafts, func(epoch uint64) error {
-		if v.outdated(epoch) {
-			return errChanged
-		}
-		return nil
-	})
+func (g *Gate) write(ctx context.Context, drafts []*evidence.Draft, v *verdicts, uses map[string]use) error {
+	enter := func() error { return g.take(ctx, drafts, v, uses) }
+	if len(uses) == 0 {
+		enter = func() error { return g.enter(ctx, drafts, v) }
+	}
+	err := enter()
 	if err == nil {
 		return nil
 	}
@@ -268,6 +271,15 @@ func (g *Gate) write(ctx context.Context, drafts []*evidence.Draft, v *verdicts)
 		return err
 	}
 	return fault.Wrap(fault.Broken, "log", "the log of accesses cannot be written, so nothing is shown", err)
+}
+
+func (g *Gate) enter(ctx context.Context, drafts []*evidence.Draft, v *verdicts) error {
+	return evidence.Enter(ctx, g.store, drafts, func(epoch uint64) error {
+		if v.outdated(epoch) {
+			return errChanged
+		}
+		return nil
+	})
 }
 
 // event starts the log entry of an access.

@@ -25,11 +25,12 @@ type verdicts struct {
 	scoped    map[string]bool // by type and id: what scopes let through by more than facets
 	claim     string          // how the slip that another member named for the patient stands here, "" for none
 	ties      map[string]tie  // by subject: why the actor treats her
+	limits    map[string]use  // by reference: the slips whose uses are counted
 	err       error
 }
 
 func (g *Gate) verdicts(ctx context.Context, actor identity.Actor, ask Ask) *verdicts {
-	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision), scoped: make(map[string]bool), ties: make(map[string]tie)}
+	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision), scoped: make(map[string]bool), ties: make(map[string]tie), limits: make(map[string]use)}
 }
 
 // saw notes as of which epoch a patient's slips were looked at.
@@ -210,8 +211,13 @@ func (v *verdicts) grants(view *store.View, subject string) ([]consent.Grant, er
 		if err := v.gate.reached(v.ctx, h.mark); err != nil {
 			return nil, err
 		}
-		out[i] = consent.Grant{Ref: h.ref, Terms: h.terms, Facts: consent.Facts{Committed: true, Stopped: v.gate.stopped(h)}}
+		used, err := v.used(view, &h)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = consent.Grant{Ref: h.ref, Terms: h.terms, Facts: consent.Facts{Committed: true, Stopped: v.gate.stopped(h), Used: used}}
 	}
+	passedOn(out)
 	return out, nil
 }
 

@@ -147,6 +147,9 @@ func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed 
 	if err != nil {
 		return Held{}, fault.Wrap(fault.Invalid, "slip-terms", "the terms of this consent are not what was shown and signed", err)
 	}
+	if ref, _ := terms.Under(); ref != "" {
+		return Held{}, fault.New(fault.Invalid, "slip-under", "a patient's own consent passes nothing on")
+	}
 	if err := d.room(ctx, s); err != nil {
 		return Held{}, err
 	}
@@ -285,6 +288,8 @@ type Held struct {
 	SealedAt   uint64 // height of the commitment's mark
 	Stopped    bool
 	StoppedAt  uint64 // height of the stop mark
+	Uses       int64  // for how many accesses it is good, 0 for any number
+	Used       int64  // how many were allowed by it
 }
 
 func (d *Desk) held(commitment [32]byte, s *slip.Slip, text string) Held {
@@ -304,8 +309,14 @@ func (d *Desk) List(ctx context.Context, actor identity.Actor) ([]Held, error) {
 		return nil, err
 	}
 	var rows []*store.Slip
+	used := make(map[[32]byte]int64)
 	err = d.store.View(ctx, func(v *store.View) (err error) {
-		rows, err = v.Slips(subject)
+		if rows, err = v.Slips(subject); err != nil {
+			return err
+		}
+		for i := 0; err == nil && i < len(rows); i++ {
+			used[rows[i].Commitment], err = v.Used(rows[i].Commitment)
+		}
 		return err
 	})
 	if err != nil {
@@ -321,7 +332,9 @@ func (d *Desk) List(ctx context.Context, actor identity.Actor) ([]Held, error) {
 		if err != nil {
 			return nil, fault.Wrap(fault.Broken, "slip", "a stored consent is damaged", err)
 		}
-		out = append(out, d.held(row.Commitment, s, slip.Text(terms)))
+		h := d.held(row.Commitment, s, slip.Text(terms))
+		h.Uses, h.Used = terms.Uses(), used[row.Commitment]
+		out = append(out, h)
 	}
 	return out, nil
 }

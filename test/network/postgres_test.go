@@ -157,6 +157,7 @@ func TestTwoProcessesOfOneHospital(t *testing.T) {
 	t.Run("both write at once", p.bothWrite)
 	t.Run("a consent accepted at one holds at the other at once", p.consent)
 	t.Run("a closure accepted at one holds at the other at once", p.denial)
+	t.Run("three uses are three at both together", p.uses)
 	t.Run("an export of one is the other's too", p.exports)
 	t.Run("a patient's own export too", p.ownExport)
 	t.Run("the other seals when the one that does is killed", p.takeover)
