@@ -73,6 +73,12 @@ func Found(h *store.Hit) Candidate {
 // facets is known.
 func Older(subject string, f search.Facets) Candidate { return Candidate{subject: subject, facets: f} }
 
+// Was is a version of a record that was current when a search began: it is judged
+// by its own facets, and by what it could be found by.
+func Was(subject string, f search.Facets, load func() (*search.Index, error)) Candidate {
+	return Candidate{subject: subject, facets: f, load: load}
+}
+
 // Allow tells whether a version of a record may be shown. A Find calls it on
 // every candidate before it counts or pages, with the view that it has open.
 // Whoever shows a version that is not current asks for the current one too.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"sync"
 
 	"cairn/consent"
+	"cairn/fhir/resource"
 	"cairn/fhir/search"
 	"cairn/node/evidence"
 	"cairn/node/fault"
@@ -149,11 +151,12 @@ func (f *finding) find(ctx context.Context, allow gate.Allow) ([]gate.Record, er
 				return err
 			}
 		}
-		hits, err := v.SearchMany(f.queries, may)
+		was := f.earlier(ctx, v, allow)
+		hits, err := v.SearchMany(f.queries, may, was)
 		if err != nil {
 			return err
 		}
-		if hits, err = f.fit(v, hits, may); err != nil {
+		if hits, err = f.fit(v, hits, may, was); err != nil {
 			return err
 		}
 		if f.page.Next = hits.Next; f.counted {
@@ -201,14 +204,50 @@ func tooHeavy() error {
 
 // fit ends a page before its records weigh too much together: the next one goes
 // on from there.
-func (f *finding) fit(v *store.View, page store.Page, may store.Allow) (store.Page, error) {
+func (f *finding) fit(v *store.View, page store.Page, may store.Allow, was store.Earlier) (store.Page, error) {
 	n, err := v.Fit(page.Hits, store.PageBytes)
 	if err != nil || n == len(page.Hits) {
 		return page, err
 	}
 	short := slices.Clone(f.queries)
 	short[0].Count = n
-	return v.SearchMany(short, may)
+	return v.SearchMany(short, may, was)
+}
+
+// earlier says where a record that was changed stood when a sorted search began.
+// Of the version that was current then nothing is told but its place, and that
+// only to who may see that version as well.
+func (f *finding) earlier(ctx context.Context, v *store.View, allow gate.Allow) store.Earlier {
+	return func(h *store.Hit, seq uint64) (*search.Index, error) {
+		row, err := v.VersionAt(h, seq)
+		if err != nil || row.Deleted {
+			return nil, err
+		}
+		if row.Subject != h.Subject {
+			return nil, agree(*h, row)
+		}
+		index := sync.OnceValues(func() (*search.Index, error) { return f.desk.foundBy(ctx, row) })
+		if f.also != nil && !f.also(row.Subject, row.Facets) || !allow(v, gate.Was(row.Subject, row.Facets, index)) {
+			return nil, nil
+		}
+		return index()
+	}
+}
+
+// foundBy returns what a version can be found by. It opens the version inside the
+// gate's look-up: nothing of it leaves but the place of its record in an order,
+// and that after the access is in the log.
+func (d *Desk) foundBy(ctx context.Context, row *store.Version) (*search.Index, error) {
+	var x search.Index
+	err := d.vault.Check(ctx, gate.Ref{Type: row.Type, ID: row.ID, Version: row.Version}, row, func(raw []byte) error {
+		doc, err := resource.Parse(raw, resource.Limits{})
+		if err == nil {
+			x, err = search.Extract(doc)
+		}
+		return err
+	})
+	x.Updated, x.Facets = row.Updated, row.Facets
+	return &x, err
 }
 
 // take looks up the sealed versions of hits.

@@ -8,6 +8,7 @@ type bounds struct {
 	probes   int // look-ups of a reverse include with a wildcard
 	outer    int // records up to which chains are followed from the near end
 	chunk    int // rows that are read at once
+	moved    int // records on their way to a page of a sorted search that were changed since its first one
 
 	// Where a search begins is chosen by counting how many records meet each of
 	// its needs.
@@ -19,6 +20,6 @@ type bounds struct {
 }
 
 var normal = bounds{
-	looks: 100_000, targets: 10_000, included: 1000, probes: 50_000, outer: 1000, chunk: 256,
+	looks: 100_000, targets: 10_000, included: 1000, probes: 50_000, outer: 1000, chunk: 256, moved: 5000,
 	few: 64, many: 4096, all: 65_536,
 }

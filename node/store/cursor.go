@@ -21,6 +21,7 @@ type place struct {
 	part  int
 	rid   int64
 	total int      // what the first page counted; -1 if it did not
+	seq   uint64   // of a sorted search: the newest version that there was at its first page; 0: not kept
 	keys  [][]byte // one for each sort rule; nil where the record has no value
 }
 
@@ -36,6 +37,7 @@ type cursors struct {
 const (
 	cursorKey  = "store.cursor-key"
 	cursorLife = 24 * time.Hour
+	cursorForm = "cairn/cursor/2\x00" // of what is in a cursor: one in another form belongs to no search
 )
 
 // loadCursors reads the key from the database, or makes it.
@@ -67,6 +69,7 @@ func (k *cursors) seal(question []byte, p place) string {
 	b = binary.AppendUvarint(b, uint64(p.part)) //nolint:gosec // an index
 	b = binary.AppendVarint(b, p.rid)
 	b = binary.AppendVarint(b, int64(p.total))
+	b = binary.AppendUvarint(b, p.seq)
 	for _, key := range p.keys {
 		if key == nil {
 			b = append(b, 0)
@@ -89,7 +92,7 @@ func (k *cursors) open(question []byte, text string) (place, error) {
 	}
 	r := facetReader{raw: b, text: string(b)}
 	made := time.Unix(r.varint(), 0)
-	p := place{part: int(r.uvarint()), rid: r.varint(), total: int(r.varint())} //nolint:gosec // what seal wrote
+	p := place{part: int(r.uvarint()), rid: r.varint(), total: int(r.varint()), seq: r.uvarint()} //nolint:gosec // what seal wrote
 	for !r.bad && r.at < len(b) {
 		var key []byte
 		if n := r.uvarint(); n > 0 {
@@ -118,7 +121,7 @@ func questionOf(queries []search.Query) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("naming a search: %w", err)
 	}
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(append([]byte(cursorForm), text...))
 	return sum[:], nil
 }
 

@@ -98,7 +98,7 @@ func page(t *rapid.T, s *store.Store, queries []search.Query, may sight) (p stor
 		look = s.Brief
 	}
 	err := look(bg, func(v *store.View) (err error) {
-		if p, err = v.SearchMany(queries, may.allow); err != nil {
+		if p, err = v.SearchMany(queries, may.allow, nil); err != nil {
 			return err
 		}
 		if newest, err = v.NewestOf(p.Hits); err == nil {

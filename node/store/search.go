@@ -32,9 +32,11 @@ type Page struct {
 //
 // They come in the order of q.Sort, by default in one of the store's own that
 // keeps together what is about one patient. A page goes on where the one before
-// ended, whatever was written meanwhile: a record that was not changed is
-// neither lost nor doubled. One that was changed stands in a sorted search where
-// its new values put it.
+// ended, whatever was written meanwhile: no record is lost or doubled that is
+// found all the while. What was made since the first page is not on those that
+// follow it in a sorted search, and what was changed stands where it stood then,
+// as earlier says. But in the order of _lastUpdated, the oldest first, what is
+// made or changed comes, or comes again, at the end.
 //
 // What allow hides leaves no trace in the answer: not in Total, not as a short
 // page, not by a chain that leads through it, and not in the cursor, which is
@@ -45,20 +47,26 @@ type Page struct {
 // day, is refused with fault.Invalid. A search that would have to look at too
 // many records is refused with fault.Invalid and the code too-costly.
 func (v *View) Search(q search.Query, allow Allow) (Page, error) {
-	return v.SearchMany([]search.Query{q}, allow)
+	return v.SearchMany([]search.Query{q}, allow, nil)
 }
+
+// Earlier returns what a record could be found by in the last of its versions up
+// to a seq; nil if it was deleted then, or that version may not be known of. A
+// sorted search asks it about what was changed since its first page, after Allow
+// let that be seen. A nil Earlier puts it where its present values do.
+type Earlier = func(h *Hit, seq uint64) (*search.Index, error)
 
 // SearchMany is Search for what any of several queries finds, as is asked of
 // several types at once. No record may be found by two of them. Sort, Count,
 // Cursor, CountOnly and Total are those of the first query.
-func (v *View) SearchMany(queries []search.Query, allow Allow) (Page, error) {
+func (v *View) SearchMany(queries []search.Query, allow Allow, earlier Earlier) (Page, error) {
 	if len(queries) == 0 {
 		return Page{}, nil
 	}
 	if err := v.Answers(queries); err != nil {
 		return Page{}, err
 	}
-	s := &searching{hunt: newHunt(v, allow), queries: queries, first: queries[0], size: pageSize(queries[0])}
+	s := &searching{hunt: newHunt(v, allow), queries: queries, first: queries[0], size: pageSize(queries[0]), earlier: earlier}
 	defer s.over()
 	s.from.total = -1
 	if s.first.Cursor != "" {
@@ -83,6 +91,8 @@ type searching struct {
 	first   search.Query
 	size    int // hits on the page
 	from    place
+	earlier Earlier
+	moved   int // records that were asked about with earlier
 }
 
 // next makes the cursor of the page after a place.

@@ -20,7 +20,10 @@ func (s *searching) sorted() (Page, error) {
 		t.after = &spot{keys: s.from.keys, part: s.from.part, rid: s.from.rid}
 	}
 	page := Page{Total: s.from.total}
-	err := s.rank(t, &page)
+	err := s.begin()
+	if err == nil {
+		err = s.rank(t, &page)
+	}
 	if err != nil {
 		return Page{}, err
 	}
@@ -29,7 +32,7 @@ func (s *searching) sorted() (Page, error) {
 	if more {
 		spots = spots[:s.size]
 		last := spots[s.size-1]
-		page.Next, err = s.next(place{part: last.part, rid: last.rid, total: page.Total, keys: last.keys})
+		page.Next, err = s.next(place{part: last.part, rid: last.rid, total: page.Total, seq: s.from.seq, keys: last.keys})
 	}
 	for _, p := range spots {
 		page.Hits = append(page.Hits, p.hit)
@@ -48,18 +51,37 @@ func (s *searching) rank(t *top, page *Page) error {
 		page.Total = 0
 	}
 	for part := range s.queries {
-		err := s.find(s.queries[part], 0, math.MaxInt, func(h *Hit) bool {
+		q, err := s.resolve(s.queries[part])
+		if err != nil {
+			return err
+		}
+		p, err := s.plan(q, 0, math.MaxInt)
+		if err != nil {
+			return err
+		}
+		var failed error
+		err = s.judge(&q, p, math.MaxInt, func(h *Hit) bool {
 			if counting {
 				page.Total++
 			}
-			t.offer(part, h)
-			return true
+			failed = s.offer(t, &q, part, h)
+			return failed == nil
 		})
-		if err != nil {
+		if err = cmp.Or(failed, err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// offer offers a record to the top at the place where it stood when the search
+// began.
+func (s *searching) offer(t *top, q *search.Query, part int, h *Hit) error {
+	x, err := s.stood(q, h)
+	if err == nil && x != nil {
+		t.offer(part, h, x)
+	}
+	return err
 }
 
 // spot is where a record stands in a sorted search.
@@ -82,10 +104,11 @@ type top struct {
 // keyBytes is how many bytes of sort keys a cursor holds.
 const keyBytes = search.MaxSortKey
 
-func (t *top) offer(part int, h *Hit) {
+// offer takes a record in by what it is found by, or was when the search began.
+func (t *top) offer(part int, h *Hit, x *search.Index) {
 	p := spot{keys: make([][]byte, len(t.rules)), part: part, rid: h.rid}
 	for i, rule := range t.rules {
-		if key, ok := h.Index.SortKey(rule); ok {
+		if key, ok := x.SortKey(rule); ok {
 			p.keys[i] = append([]byte{}, key[:min(len(key), max(16, keyBytes/len(t.rules)))]...)
 		}
 	}

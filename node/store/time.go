@@ -34,9 +34,16 @@ func (s *searching) byTime(t *top) (bool, error) {
 		}
 		w.rid, w.updated = t.after.rid, int64(binary.BigEndian.Uint64(t.after.keys[0])^(1<<63)) //nolint:gosec // as SortKey made it
 	}
+	if err := s.offerChanged(t, &q); err != nil {
+		return true, err
+	}
+	walked := 0
 	return true, s.judge(&q, w, t.size, func(h *Hit) bool {
-		t.offer(0, h)
-		return len(t.spots) < t.size
+		if s.stays(h) {
+			t.offer(0, h, h.Index)
+			walked++
+		}
+		return walked < t.size
 	})
 }
 
