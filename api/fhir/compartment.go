@@ -23,17 +23,24 @@ func (s *Server) compartment(ctx context.Context, c *rest.Call) (*rest.Answer, e
 		return nil, fault.New(fault.Unsupported, "not-supported", "there is no compartment of this type").
 			WithHint("there are those of " + strings.Join(search.Compartments(), ", "))
 	}
+	path := c.Type + "/" + c.ID + "/" + c.Within
+	if err := s.resume(c, path); err != nil {
+		return nil, err
+	}
 	types := []string{c.Within}
 	if c.Within == "*" {
 		types = slices.DeleteFunc(resource.Types(), func(typ string) bool { return !search.InCompartment(c.Type, typ) })
 	} else if !search.InCompartment(c.Type, c.Within) {
 		return nil, fault.New(fault.Invalid, "value", "records of this type are in no compartment of that type")
 	}
-	return s.searchTypes(ctx, c, c.Type+"/"+c.ID+"/"+c.Within, types, search.Within{Type: c.Type, ID: c.ID})
+	return s.searchTypes(ctx, c, path, types, search.Within{Type: c.Type, ID: c.ID})
 }
 
 // searchSystem serves GET [base]?_type=A,B&... (FHIR R4 3.1.1.2).
 func (s *Server) searchSystem(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	if err := s.resume(c, ""); err != nil {
+		return nil, err
+	}
 	if c.Query.Get("_type") == "" {
 		return nil, fault.New(fault.Invalid, "required", "say which types are searched").WithHint("add _type=Observation,Condition").At("_type")
 	}

@@ -32,7 +32,10 @@ func TestPagesByPost(t *testing.T) {
 		if err != nil || !next.Query().Has("cursor") {
 			break
 		}
-		form.Set("cursor", next.Query().Get("cursor"))
+		if strings.Contains(next.String(), name) {
+			t.Errorf("a link says what is asked for: %s", next)
+		}
+		form = url.Values{"cursor": {next.Query().Get("cursor")}}
 	}
 	slices.Sort(got)
 	if len(got) != 5 || len(slices.Compact(got)) != 5 {
@@ -75,5 +78,33 @@ func TestPagesAreBounded(t *testing.T) {
 		if pages < 2 {
 			t.Errorf("%s: one page has all", first)
 		}
+	}
+}
+
+// TestLinksAreOnesOwn: a link to a next page works for whom it was made, below its
+// own path, alone.
+func TestLinksAreOnesOwn(t *testing.T) {
+	system := fmt.Sprintf("urn:links:%d", time.Now().UnixNano())
+	for i := range 3 {
+		ask(t, "POST", "Organization", fmt.Sprintf(`{"resourceType":"Organization","identifier":[{"system":%q,"value":"%d"}]}`, system, i))
+	}
+	first := ask(t, "GET", "Organization?_count=1&identifier="+url.QueryEscape(system+"|"), "")
+	next, _ := strings.CutPrefix(first.get(t, "link.1.url"), hospital.url+"/fhir/")
+	link := strings.TrimPrefix(next, "Organization?")
+	second := ask(t, "GET", next, "")
+	if second.status != http.StatusOK || second.get(t, "entry.0.resource.id") == "" || second.get(t, "link.0.url") != hospital.url+"/fhir/"+next || strings.Contains(next, "links") {
+		t.Fatalf("%s: %d %s", next, second.status, second.body)
+	}
+	if a := ask(t, "GET", "?_type=Organization&"+link, ""); a.status != http.StatusBadRequest {
+		t.Errorf("elsewhere: %d", a.status)
+	}
+	for _, path := range []string{"Practitioner?" + link, next + "&name=x", next + "&" + link, next + "A", strings.Replace(next, "=", "=A", 1)} {
+		if a := ask(t, "GET", path, ""); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+	other := token(t, ehr(t).As("p-other", "Dr. Other", "physician", "ward 3", "TREAT"))
+	if a := send(t, other, "GET", next, ""); a.status != http.StatusBadRequest {
+		t.Errorf("somebody else: %d", a.status)
 	}
 }

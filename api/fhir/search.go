@@ -14,7 +14,27 @@ import (
 
 // search serves GET [base]/[type]?... (FHIR R4 3.1.1).
 func (s *Server) search(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	if err := s.resume(c, c.Type); err != nil {
+		return nil, err
+	}
 	return s.searchFor(ctx, c, c.Query)
+}
+
+// resume has a search that goes on by the link of a page ask for what that page
+// was of: a link says all of it, and nothing else can be asked beside it.
+func (s *Server) resume(c *rest.Call, path string) (err error) {
+	if !c.Query.Has("cursor") {
+		return nil
+	}
+	link, beside := c.Query.Get("cursor"), len(c.Query) > 1 || len(c.Query["cursor"]) > 1
+	if c.Query, err = s.Records.Follow(c.Actor, path, link); err != nil {
+		return err
+	}
+	if beside {
+		return fault.New(fault.Invalid, "invalid", "a link to a next page says all that is asked for").WithHint("send the cursor of the link and nothing else").At("cursor")
+	}
+	c.Link = link
+	return c.Form.Take(c.Query)
 }
 
 // searchByPost serves POST [base]/[type]/_search, which keeps what is asked out
@@ -79,9 +99,16 @@ func (s *Server) found(ctx context.Context, c *rest.Call, path string, queries [
 	}
 	at := strings.TrimSuffix(s.base()+"/"+path, "/")
 	self, next := withQuery(at, values), ""
+	if c.Link != "" {
+		self = withQuery(at, url.Values{"cursor": {c.Link}})
+	}
 	if page.Next != "" {
 		values.Set("cursor", page.Next)
-		next = withQuery(at, values)
+		link, err := s.Records.Link(c.Actor, path, values)
+		if err != nil {
+			return nil, err
+		}
+		next = withQuery(at, url.Values{"cursor": {link}})
 	}
 	return &rest.Answer{Body: s.searchset(page, self, next, ignored), Receipts: page.Receipts}, nil
 }

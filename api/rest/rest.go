@@ -28,6 +28,7 @@ type Call struct {
 	Type, ID, Version, Within string
 
 	Query  url.Values // of the URL, without _format and _pretty
+	Link   string     // that led to this page of a search, "" to the first one
 	Header http.Header
 	Form   Form
 

@@ -106,8 +106,9 @@ func (v *Vault) Open(ctx context.Context, pass gate.Pass, ref gate.Ref, row *sto
 
 // Check opens a stored version, sees whether its bytes still match the
 // commitment beside them, and lets inspect compare them with what the database
-// says of them. It is for scrub and reindexing: nothing of the bytes may leave
-// inspect but search values on their way to the record's own rows.
+// says of them. It is for scrub, for reindexing, and for the places of records in
+// an order: nothing of the bytes may leave inspect but search values, on their way
+// to the record's own rows or to a comparison.
 func (v *Vault) Check(ctx context.Context, ref gate.Ref, row *store.Version, inspect func(raw []byte) error) error {
 	opened, err := v.unseal(ctx, ref, row)
 	if err != nil {
