@@ -14,13 +14,13 @@ import (
 
 // holder is a client with a key and a token bound to it.
 type holder struct {
-	t     *testing.T
+	t     testing.TB
 	door  *Door
 	key   *dpop.Key
 	token string
 }
 
-func newHolder(t *testing.T, d *Door, a Actor) *holder {
+func newHolder(t testing.TB, d *Door, a Actor) *holder {
 	t.Helper()
 	key, err := dpop.NewKey()
 	if err != nil {
