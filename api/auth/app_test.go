@@ -23,7 +23,7 @@ import (
 
 // app is an app that the operator registered, as it behaves towards the hospital.
 type app struct {
-	t                    *testing.T
+	t                    testing.TB
 	id, secret, redirect string
 	key                  *ecdsa.PrivateKey // of private_key_jwt
 	verifier, state      string
@@ -32,7 +32,7 @@ type app struct {
 const redirect = "https://app.example/callback"
 
 // newApp registers an app; extra are further members of its registration.
-func newApp(t *testing.T, auth, scopes string, extra ...string) *app {
+func newApp(t testing.TB, auth, scopes string, extra ...string) *app {
 	t.Helper()
 	a := &app{t: t, redirect: redirect}
 	body := fmt.Sprintf(`{"client_name":"Growth Chart","redirect_uris":[%q,"http://localhost:3000/cb"],"scope":%q,"token_endpoint_auth_method":%q`, redirect, scopes, auth)
@@ -55,7 +55,7 @@ func newApp(t *testing.T, auth, scopes string, extra ...string) *app {
 	return a
 }
 
-func keySet(t *testing.T, key *ecdsa.PrivateKey) string {
+func keySet(t testing.TB, key *ecdsa.PrivateKey) string {
 	t.Helper()
 	raw, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "k", Algorithm: "ES384", Use: "sig"}}})
 	if err != nil {
@@ -174,7 +174,7 @@ func (a *app) post(path string, form url.Values, headers ...string) answer {
 	return do(a.t, r)
 }
 
-func do(t *testing.T, r *http.Request) answer {
+func do(t testing.TB, r *http.Request) answer {
 	t.Helper()
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -220,7 +220,7 @@ type given struct {
 	Error     string `json:"error"`
 }
 
-func tokens(t *testing.T, r answer) (g given) {
+func tokens(t testing.TB, r answer) (g given) {
 	t.Helper()
 	if err := json.Unmarshal(r.body, &g); err != nil {
 		t.Fatalf("%d %s: %v", r.status, r.body, err)
@@ -255,7 +255,7 @@ func (a *app) refresh(token string, other ...string) (given, answer) {
 }
 
 // read asks the FHIR face with an access token.
-func read(t *testing.T, access, path string) answer {
+func read(t testing.TB, access, path string) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, hospital.url+"/fhir/"+path, nil)
 	if err != nil {
@@ -266,7 +266,7 @@ func read(t *testing.T, access, path string) answer {
 }
 
 // store keeps a record as the EHR.
-func store(t *testing.T, path, body string) {
+func store(t testing.TB, path, body string) {
 	t.Helper()
 	if _, err := software(t, "ehr").Expect(t.Context(), http.StatusCreated, http.MethodPut, "/fhir/"+path, []byte(body)); err != nil {
 		t.Fatal(err)

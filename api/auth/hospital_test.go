@@ -92,7 +92,7 @@ func free() string {
 }
 
 // software is what the hospital registered: "ehr" or "operator".
-func software(t *testing.T, id string) *client.Client {
+func software(t testing.TB, id string) *client.Client {
 	t.Helper()
 	c, err := client.New(hospital.url, "north", id, filepath.Join(hospital.dir, "keys", id+".pem"), http.DefaultClient)
 	if err != nil {
@@ -102,7 +102,7 @@ func software(t *testing.T, id string) *client.Client {
 }
 
 // newPatient stores a patient and returns her id.
-func newPatient(t *testing.T) string {
+func newPatient(t testing.TB) string {
 	t.Helper()
 	a, err := software(t, "ehr").Expect(t.Context(), http.StatusCreated, http.MethodPost, "/fhir/Patient", []byte(`{"resourceType":"Patient","name":[{"family":"Testperson"}]}`))
 	if err != nil {
@@ -112,7 +112,7 @@ func newPatient(t *testing.T) string {
 }
 
 // invite returns a one-time code for a patient, and its id.
-func invite(t *testing.T, patient string) (code, id string) {
+func invite(t testing.TB, patient string) (code, id string) {
 	t.Helper()
 	a, err := software(t, "ehr").Expect(t.Context(), http.StatusCreated, http.MethodPost, "/portal/invitations", []byte(`{"patient":"`+patient+`"}`))
 	if err != nil {
@@ -121,7 +121,7 @@ func invite(t *testing.T, patient string) (code, id string) {
 	return value(t, a.Body, "code"), value(t, a.Body, "id")
 }
 
-func value(t *testing.T, body []byte, name string) string {
+func value(t testing.TB, body []byte, name string) string {
 	t.Helper()
 	var all map[string]any
 	if err := json.Unmarshal(body, &all); err != nil {
@@ -134,7 +134,7 @@ func value(t *testing.T, body []byte, name string) string {
 // browser is a browser with an authenticator: it keeps cookies, says which site a
 // request comes from, and has passkeys.
 type browser struct {
-	t      *testing.T
+	t      testing.TB
 	jar    http.CookieJar
 	device virtualwebauthn.Authenticator
 	key    virtualwebauthn.Credential
@@ -142,7 +142,7 @@ type browser struct {
 	from   string // address of this machine from which it comes
 }
 
-func newBrowser(t *testing.T, synced bool) *browser {
+func newBrowser(t testing.TB, synced bool) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -260,7 +260,7 @@ func (b *browser) signIn(headers ...string) answer {
 }
 
 // person is a patient who is signed in in a browser.
-func person(t *testing.T) (b *browser, id string) {
+func person(t testing.TB) (b *browser, id string) {
 	t.Helper()
 	id = newPatient(t)
 	code, _ := invite(t, id)
@@ -291,7 +291,7 @@ func (b *browser) events() (kinds []string) {
 }
 
 // operate asks as the operator's software.
-func operate(t *testing.T, method, path, body string) answer {
+func operate(t testing.TB, method, path, body string) answer {
 	t.Helper()
 	var data []byte
 	header := http.Header{}
@@ -307,7 +307,7 @@ func operate(t *testing.T, method, path, body string) answer {
 }
 
 // employ makes an account and returns a browser with a passkey of it, signed in.
-func employ(t *testing.T, id, roles string) *browser {
+func employ(t testing.TB, id, roles string) *browser {
 	t.Helper()
 	if a := operate(t, http.MethodPut, "/admin/staff/"+id, `{"name":"Dr. `+id+`","roles":`+roles+`,"practitioner":["Practitioner/`+id+`"]}`); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
