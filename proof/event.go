@@ -54,6 +54,16 @@ const (
 	KindRecoveryEffective  = "recovery.effective"   // a fresh passkey took the place of the old ones
 	KindMandateGiven       = "mandate.given"        // somebody may act for a patient
 	KindMandateEnded       = "mandate.ended"        // and may not any more
+	KindAccessOrder        = "access.order"         // a read that a legal order allowed
+	KindEmergencyBegun     = "emergency.begun"      // somebody broke the glass
+	KindEmergencyWidened   = "emergency.widened"    // she needed more than the summary
+	KindEmergencyEnded     = "emergency.ended"      // she ended it before its time
+	KindEmergencyReviewed  = "emergency.reviewed"   // somebody else decided whether it was justified
+	KindEmergencyTold      = "emergency.told"       // the patient is told before the time that was set
+	KindOrderEntered       = "order.entered"        // a legal order was entered
+	KindOrderApproved      = "order.approved"       // somebody approved a legal order
+	KindOrderExtended      = "order.extended"       // somebody approved that the patient is told later
+	KindOrderEnded         = "order.ended"          // a legal order was ended before its time
 	KindShareReleased      = "recovery.share"       // this hospital gave its share as a guardian
 )
 

@@ -59,6 +59,16 @@ var phrases = map[string]string{
 	KindRecoveryEffective:  "a fresh passkey took the place of a patient's old ones",
 	KindMandateGiven:       "somebody was given a mandate to act for a patient",
 	KindMandateEnded:       "a mandate to act for a patient was ended",
+	KindAccessOrder:        "records were shown because of a legal order",
+	KindEmergencyBegun:     "the glass was broken in an emergency",
+	KindEmergencyWidened:   "more than the summary was opened in an emergency",
+	KindEmergencyEnded:     "an emergency access was ended",
+	KindEmergencyReviewed:  "an emergency access was reviewed by somebody else",
+	KindEmergencyTold:      "the patient is told of an emergency access before the time that was set",
+	KindOrderEntered:       "a legal order was entered",
+	KindOrderApproved:      "a legal order was approved",
+	KindOrderExtended:      "it was approved that the patient is told of a legal order later",
+	KindOrderEnded:         "a legal order was ended",
 	KindShareReleased:      "a share of a patient's recovery was released to her",
 }
 
