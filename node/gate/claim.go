@@ -34,8 +34,11 @@ func (g *Gate) claimed(actor identity.Actor, slips []held) string {
 
 // detail is what the log says of a request that another member signed: how the
 // slip that it named stands here, and the request itself, so that the member
-// cannot deny it.
+// cannot deny it. Of who stands on a matter it is that.
 func (v *verdicts) detail(actor identity.Actor) string {
+	if exceptional(actor) {
+		return v.matterSaid(actor)
+	}
 	r := actor.Request()
 	if r == nil {
 		return ""

@@ -26,9 +26,11 @@ import (
 
 // Chain is what the gate must know of the ledger. Mark looks an image up in
 // this hospital's own replica; Fresh says why the replica must not be relied
-// on, or nil; Changed is closed at the next block.
+// on, or nil; Changed is closed at the next block; BlockTime is that of the last
+// one, in Unix milliseconds.
 type Chain interface {
 	Fresh(now int64) error
+	BlockTime() int64
 	Mark(image [32]byte) (height uint64, present bool)
 	Changed() <-chan struct{}
 }

@@ -26,6 +26,8 @@ type verdicts struct {
 	claim     string          // how the slip that another member named for the patient stands here, "" for none
 	ties      map[string]tie  // by subject: why the actor treats her
 	limits    map[string]use  // by reference: the slips whose uses are counted
+	matter    *Matter         // that the actor stands on, once it was looked at
+	reach     consent.Terms   // what that reaches
 	err       error
 }
 
@@ -48,16 +50,20 @@ func (v *verdicts) outdated(epoch uint64) bool {
 // named decides about the patient whom the request names, if any.
 func (v *verdicts) named() (*consent.Decision, error) {
 	if v.ask.Subject == "" {
-		if v.actor.Kind() == identity.Peer {
-			return &consent.Decision{
-				Outcome: consent.NotPermitted, Rule: "policy.name-the-patient",
-				Explanation: "Another hospital must name the patient whose records it asks for.",
-			}, nil
+		switch v.actor.Kind() {
+		case identity.Peer:
+			return unnamed("Another hospital must name the patient whose records it asks for."), nil
+		case identity.Legal:
+			return unnamed("Who carries out an order must name the patient whose records are asked for."), nil
 		}
 		return nil, nil
 	}
 	d, err := v.decision(nil, v.ask.Subject)
 	return &d, err
+}
+
+func unnamed(text string) *consent.Decision {
+	return &consent.Decision{Outcome: consent.NotPermitted, Rule: "policy.name-the-patient", Explanation: text}
 }
 
 // allow is the Allow of this request.
@@ -104,8 +110,13 @@ func (v *verdicts) decision(view *store.View, subject string) (consent.Decision,
 
 // kind is what an allowed access is called in the log.
 func (v *verdicts) kind() string {
-	if v.actor.Kind() == identity.Peer {
+	switch v.actor.Kind() {
+	case identity.Peer:
 		return proof.KindDisclosureSent
+	case identity.Emergency:
+		return proof.KindAccessEmergency
+	case identity.Legal:
+		return proof.KindAccessOrder
 	}
 	return proof.KindAccessAllowed
 }
@@ -115,6 +126,9 @@ func (v *verdicts) decide(view *store.View, subject string) (consent.Decision, e
 	g := v.gate
 	if v.actor.Kind() == identity.Representative {
 		return v.represented(view, subject)
+	}
+	if exceptional(v.actor) {
+		return v.byMatter(view, subject)
 	}
 	if d, done := standing(g.home, v.actor, subject); done {
 		return d, nil
@@ -166,7 +180,7 @@ func (v *verdicts) policy(view *store.View, subject string) (consent.Policy, err
 // role tells whether a record is one for the actor's role. Of what is about no one
 // patient, who needs relationships sees only what is about nobody at all.
 func (v *verdicts) role(subject, typ string) bool {
-	return v.actor.Sees(typ) && (subject != "" || !v.gate.bound(v.actor) || !search.Protected(typ))
+	return v.actor.Sees(typ) && (subject != "" || !v.gate.bound(v.actor) && !exceptional(v.actor) || !search.Protected(typ))
 }
 
 // standing are the decisions that no consent can change: the operator sees no

@@ -28,6 +28,11 @@ const (
 	Representative Kind = "representative" // a person who acts for a patient by a mandate; Patient is for whom, "" before she says
 
 	Operator Kind = "operator" // who keeps this node running; sees no record
+
+	// A person of this hospital for one patient, whatever others may: she broke the
+	// glass, or hands out what a court ordered.
+	Emergency Kind = "emergency"
+	Legal     Kind = "legal"
 )
 
 // Right is what a registered client of this hospital may do.
@@ -65,6 +70,7 @@ type Actor struct {
 	through                  string
 	family                   string
 	ends                     int64 // of the session in which she asks, Unix milliseconds
+	matter                   string
 }
 
 // Kind returns what kind of actor this is; "" for nobody.
@@ -89,7 +95,8 @@ func (a Actor) Unit() string { return a.unit }
 func (a Actor) Purpose() string { return a.purpose }
 
 // Patient returns the local patient id of a patient actor, of a representative the
-// patient in whose name she acts, else "".
+// patient in whose name she acts, of who broke the glass or carries out an order
+// whom that is about, else "".
 func (a Actor) Patient() string { return a.patient }
 
 // Client returns the id of the software that carries the request, or "" for a

@@ -23,8 +23,11 @@ const (
 
 // Idle returns how long the sessions of such an actor last unused.
 func Idle(a Actor) time.Duration {
-	if a.kind == Patient {
+	switch a.kind {
+	case Patient:
 		return patientIdle
+	case Emergency, Legal: // they end with what they stand on
+		return sessionLife
 	}
 	return staffIdle
 }
@@ -87,6 +90,10 @@ func (d *Door) open(ctx context.Context, a Actor, mark, device string, life time
 	if err != nil {
 		return "", err
 	}
+	return d.openFor(ctx, owner, a, mark, device, life, also)
+}
+
+func (d *Door) openFor(ctx context.Context, owner string, a Actor, mark, device string, life time.Duration, also []func(*store.Tx) error) (secret string, err error) {
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails: crypto/rand, Go 1.24
 	secret = mark + encode(raw)

@@ -38,17 +38,18 @@ type minted struct {
 	Session string `json:"session"`
 	Key     string `json:"key"`     // that the token is bound to
 	Consent string `json:"consent"` // that a member believes to act under
+	Matter  string `json:"matter,omitempty"`
 	Expires int64  `json:"expires"` // Unix milliseconds
 }
 
 func mintUntil(a Actor, expires int64) minted {
-	return minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Session: a.session, Key: a.key, Consent: a.consent, Expires: expires}
+	return minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Session: a.session, Key: a.key, Consent: a.consent, Matter: a.matter, Expires: expires}
 }
 
 // actor returns who it was, without rights.
 func (m minted) actor() Actor {
 	a := m.kept.actor()
-	a.kind, a.patient, a.session, a.key, a.consent = m.Kind, m.Patient, m.Session, m.Key, m.Consent
+	a.kind, a.patient, a.session, a.key, a.consent, a.matter = m.Kind, m.Patient, m.Session, m.Key, m.Consent, m.Matter
 	return a
 }
 
@@ -134,6 +135,8 @@ func (d *Door) stands(ctx context.Context, a Actor) (Actor, bool) {
 	case Peer:
 		a, err := d.standingPeer(a)
 		return a, err == nil
+	case Emergency, Legal:
+		return d.standingMatter(a)
 	case Staff, System, Operator:
 		if a.Personal() && a.client == "" {
 			return d.standingStaff(a)

@@ -26,6 +26,7 @@ const (
 	ChestRecovery      = "~recovery"      // how patients' sign-ins are recovered, and this hospital's key as a guardian
 	ChestExchange      = "~exchange"      // what this hospital and others signed to each other
 	ChestKeys          = "~keys"          // the hospital's own keys, where several processes need them
+	ChestMatters       = "~matters"       // broken glass and legal orders
 )
 
 // chestLimit bounds how many unwrapped data keys are kept in memory.
