@@ -44,6 +44,7 @@ var rooms = []room{
 	{"node/grant", append([]string{"consent"}, desk...), "a desk never imports a desk"},
 	{"node/account", desk, "a desk never imports a desk"},
 	{"node/staff", desk, "a desk never imports a desk"},
+	{"node/emergency", desk, "a desk never imports a desk"},
 	{"node/patient", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/representative", desk, "a desk never imports a desk"},
 	{"node/recovery", append([]string{"wallet/circle", "wallet/safe"}, desk...), "a hospital can be a guardian, with the same code as a person"},

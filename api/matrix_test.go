@@ -68,6 +68,7 @@ var open = map[string]string{
 	"GET /network.json":                           "public keys",
 	"GET /healthz":                                "whether the node works",
 	"GET /metrics":                                "the figures of healthz",
+	"GET /emergencies":                            "how often the glass was broken: numbers without patients",
 	"GET /log/":                                   "tiles of blinded leaves",
 	"POST /acknowledgements":                      "the member signs what it acknowledges",
 	"GET /web/":                                   "style and scripts of pages",
@@ -88,6 +89,7 @@ var herself = map[string]string{
 // victim is who is attacked, with what there is of hers.
 type victim struct {
 	patient, lab, event, commitment, session, passkey, invitation, code, subscription, mandate, app string
+	emergency, alert                                                                                string
 	cookie, access                                                                                  string
 }
 
@@ -253,6 +255,10 @@ func callers(t *testing.T, north, east house) []caller {
 	researcher := north.staff(t, "researcher")
 	staffCookie, staffValue := cookie(t, researcher, north)
 	ehr := north.software(t, "ehr")
+	doctor := north.staff(t, "clinician")
+	doctorCookie, doctorValue := cookie(t, doctor, north)
+	elsewhere, _ := north.person(t, "Elsewhere")
+	_, glass := north.breaks(t, doctorCookie+"="+doctorValue, elsewhere)
 	otherApp := north.lets(t, otherCookie+"="+otherValue, north.app(t))
 	return []caller{
 		{"nobody", with(1, "", ""), "", nil},
@@ -261,6 +267,8 @@ func callers(t *testing.T, north, east house) []caller {
 		{"another patient in a browser", with(4, "Cookie", otherCookie+"="+otherValue), "", herself},
 		{"somebody who acts for another patient", with(11, "Authorization", "Bearer "+north.parent(t)), "", herself},
 		{"an app of another patient", with(12, "Authorization", "Bearer "+otherApp), "", nil},
+		{"who broke the glass for another patient", with(13, "Authorization", "Bearer "+glass), "", nil},
+		{"who broke the glass for another patient, in her browser", with(14, "Cookie", doctorCookie+"="+doctorValue), "", map[string]string{"POST /portal/passkeys/options": "options for a passkey of her own"}},
 		{"another hospital", member(t, 5, north, east), "", nil},
 		{"software without rights", with(6, "Authorization", token(north.software(t, "laboratory"))), "", nil},
 		{"the operator", with(7, "Authorization", token(north.software(t, "operator"))), "/admin/", nil},
@@ -286,6 +294,30 @@ func (h house) staff(t *testing.T, role string) *wallet.Wallet {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// breaks breaks the glass for a patient as who has a session, and returns the
+// emergency and the token that came with it.
+func (h house) breaks(t *testing.T, session, patient string) (id, access string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url()+"/staff/emergencies", strings.NewReader(`{"patient":"`+patient+`","reason":"unresponsive","text":"found unconscious in the hall"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Cookie", session)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusCreated {
+		t.Fatalf("%d %s %v", res.StatusCode, body, err)
+	}
+	out := mustJSON(t, body)
+	return out["id"].(string), out["access_token"].(string)
 }
 
 // toddler is when somebody was born who is two years old.
@@ -342,6 +374,8 @@ func newVictim(t *testing.T, north house) *victim {
 	north.lets(t, v.cookie, v.app)
 	w.Forget(north.id)
 	v.access = bearer(t, w, north)
+	doctor, pass := cookie(t, north.staff(t, "physician"), north)
+	v.emergency, _ = north.breaks(t, doctor+"="+pass, id)
 	first := func(path, list, member string) string {
 		for _, one := range v.see(t, north, path)[list].([]any) {
 			if s, ok := one.(map[string]any)[member]; ok {
@@ -352,6 +386,7 @@ func newVictim(t *testing.T, north house) *victim {
 		return ""
 	}
 	v.session, v.passkey = first("/portal/sessions", "sessions", "id"), first("/portal/passkeys", "passkeys", "id")
+	v.alert = first("/portal/alerts", "alerts", "id")
 	v.commitment, v.event = first("/portal/consents", "consents", "commitment"), first("/portal/log", "entries", "index")
 	return v
 }
@@ -386,7 +421,7 @@ func (v *victim) see(t *testing.T, h house, path string) map[string]any {
 func (v *victim) state(t *testing.T, h house) string {
 	t.Helper()
 	all := map[string]any{}
-	for _, path := range []string{"/portal/consents", "/portal/passkeys", "/portal/apps", "/portal/mandates", "/portal/recovery", "/portal/safe"} {
+	for _, path := range []string{"/portal/consents", "/portal/passkeys", "/portal/apps", "/portal/mandates", "/portal/recovery", "/portal/safe", "/portal/alerts", "/portal/emergencies"} {
 		all[path] = v.see(t, h, path)
 	}
 	var sessions []any
@@ -425,7 +460,7 @@ func (v *victim) paths(t *testing.T, path string) []string {
 	t.Helper()
 	ids := map[string]string{
 		"/portal/invitations/{id}": v.invitation, "/portal/patients/{id}/": v.patient, "/portal/passkeys/{id}": v.passkey, "/portal/sessions/{id}": v.session,
-		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/admin/keys/{use}": "seal", "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
+		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/alerts/{id}": v.alert, "/staff/emergencies/{id}": v.emergency, "/staff/reviews/{id}": v.emergency, "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/admin/keys/{use}": "seal", "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
 		"/admin/feed/{id}": "1", "/fhir/Subscription/{id}": v.subscription, "/fhir/$export-": "none", "/fhir/Group/{id}": "none", "/fhir/ValueSet/{id}": "none", "/fhir/CodeSystem/{id}": "none",
 	}
 	out := []string{path}
@@ -482,6 +517,12 @@ func (v *victim) body(method, path string) (kind, body string) {
 		return resource, patient
 	case path == "/portal/invitations" || path == "/portal/acting":
 		return js, `{"patient":"` + v.patient + `"}`
+	case path == "/staff/emergencies":
+		return js, `{"patient":"` + v.patient + `","reason":"nosy","text":"I would like to know"}`
+	case strings.HasPrefix(path, "/staff/emergencies/"):
+		return js, `{"text":"I would like to know more"}`
+	case strings.HasPrefix(path, "/staff/reviews/"):
+		return js, `{"outcome":"justified","text":"I would like it to be so"}`
 	case path == "/portal/mandates":
 		return js, `{"kind":"parent","patient":"` + v.patient + `","name":"Nosy","basis":"none","born":"2020-01-01"}`
 	case path == "/portal/passkeys/options":

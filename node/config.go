@@ -53,6 +53,8 @@ type Config struct {
 
 	Minors MinorsConfig `toml:"minors,omitempty" comment:"ages at which children take over from their parents"`
 
+	Emergency EmergencyConfig `toml:"emergency,omitempty" comment:"break-the-glass"`
+
 	SubscriptionAllow   []string `toml:"subscription_allow,omitempty" comment:"hosts and networks inside to which subscriptions may be sent, and from which keys of apps may be fetched"`
 	SubscriptionDeny    []string `toml:"subscription_deny,omitempty" comment:"networks with public addresses that are inside all the same"`
 	SubscriptionRetryMS int64    `toml:"subscription_retry_ms,omitempty" comment:"pause after a first failed notification, doubled each time; 1000 if left out"`
@@ -243,6 +245,7 @@ func (c Config) problems() []problem {
 	add(c.DeleteMany >= 1 && c.DeleteMany <= maxDeleteMany, "delete_many", "%d is not from 1 to %d", c.DeleteMany, maxDeleteMany)
 	add(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log_level", "%q is not debug, info, warn or error", c.LogLevel)
 	out = append(out, c.subscriptionProblems()...)
+	out = append(out, c.Emergency.problems()...)
 	add(slices.Contains([]string{"", "personal", "required"}, c.Relationships), "relationships", "%q is not personal or required", c.Relationships)
 	add(c.RelationshipDays >= 0 && c.RelationshipDays <= 3650, "relationship_days", "%d is not from 0 to 3650", c.RelationshipDays)
 	add(c.KeyDays >= 0 && c.KeyDays <= 3650, "key_days", "%d is not from 0 to 3650", c.KeyDays)

@@ -21,6 +21,7 @@ import (
 	"cairn/node/bundle"
 	"cairn/node/chain"
 	"cairn/node/disclosure"
+	"cairn/node/emergency"
 	"cairn/node/evidence"
 	"cairn/node/exchange"
 	"cairn/node/fault"
@@ -76,6 +77,7 @@ type Node struct {
 	Subscriptions *subscription.Desk
 	Disclosures   *disclosure.Desk
 	Rotations     *rotation.Desk
+	Emergencies   *emergency.Desk
 
 	ring    *keys.Ring
 	pen     *keys.Pen
@@ -173,7 +175,7 @@ func (n *Node) openStations(ctx context.Context) (err error) {
 	if n.journal, err = evidence.NewJournal(ctx, home, n.chest, keys.ChestLog); err != nil {
 		return err
 	}
-	for _, name := range []string{keys.ChestSlips, keys.ChestHospital} { // so that no decision waits for a key to be made
+	for _, name := range []string{keys.ChestSlips, keys.ChestHospital, keys.ChestMatters} { // so that no decision waits for a key to be made
 		if _, err := n.chest.Key(ctx, name, true); err != nil {
 			return err
 		}
@@ -211,7 +213,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	}
 	n.gate.RepresentedBy(n.Acting)
 	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Acting, n.Log)
-	n.Patients = patient.New(home, n.Door, n.journal, n.store, n.Acting)
+	n.Patients = patient.New(home, n.Door, n.journal, n.store, n.gate, n.Acting)
 	if n.Recovery, err = recovery.New(ctx, recovery.Config{
 		Home: home, Network: n.Genesis.ID(), Least: int64(n.Genesis.Params.RecoveryMillis), Key: keys.ChestRecovery, //nolint:gosec // at most a year
 	}, n.Door, n.journal, n.store, n.Chain, n.Grants, n.chest, n.Log); err != nil {
@@ -220,6 +222,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Door.SettleWith(n.Recovery)
 	n.Accounts = account.New(n.Door, n.journal, n.store, n.Recovery)
 	n.Staff = staff.New(home, n.Door, n.gate, n.journal, n.store)
+	n.Emergencies = emergency.New(home, n.Config.Emergency.rules(), n.Door, n.gate, n.journal, n.store)
 	if err := n.openApps(); err != nil {
 		return err
 	}
@@ -245,7 +248,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	if err := n.openSubscriptions(); err != nil {
 		return err
 	}
-	n.Bundles = bundle.New(home, n.Trust, n.Records, n.journal, n.Evidence, n.store, n.Chain, n.beat, n.Witness)
+	n.Bundles = bundle.New(home, n.Trust, n.gate, n.Records, n.journal, n.Evidence, n.store, n.Chain, n.beat, n.Witness)
 	return n.openFeed(ctx)
 }
 

@@ -16,6 +16,7 @@ import (
 	"cairn/node/account"
 	"cairn/node/bundle"
 	"cairn/node/disclosure"
+	"cairn/node/emergency"
 	"cairn/node/fault"
 	"cairn/node/grant"
 	"cairn/node/identity"
@@ -39,6 +40,7 @@ type Server struct {
 	Acting   *representative.Desk
 
 	Disclosures *disclosure.Desk
+	Emergencies *emergency.Desk
 
 	guesses face.Limit // wrong one-time codes, by address
 	tries   face.Limit // sign-ins that fail, by address
@@ -81,6 +83,9 @@ func (s *Server) Handler() http.Handler {
 		"GET /portal/claims":                    s.claims,
 		"POST /portal/locators":                 s.locate,
 		"GET /portal/log":                       s.log,
+		"GET /portal/alerts":                    s.alerts,
+		"PUT /portal/alerts/{id}":               s.see,
+		"GET /portal/emergencies":               s.emergencies,
 		"GET /portal/exchanges":                 s.exchanges,
 		"POST /portal/mandates":                 s.give,
 		"GET /portal/mandates":                  s.mandates,

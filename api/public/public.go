@@ -37,6 +37,7 @@ func (s *Server) Handler() http.Handler {
 		"POST /acknowledgements":   s.acknowledge,
 		"GET /calendar/checkpoint": s.checkpoint,
 		"GET /network.json":        s.network,
+		"GET /emergencies":         s.emergencies,
 		"GET /healthz":             s.health,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -129,6 +130,17 @@ func (s *Server) network(w http.ResponseWriter, _ *http.Request) error {
 		return err
 	}
 	face.File(w, "network.json", file)
+	return nil
+}
+
+// emergencies says how often the glass was broken at this hospital, and how the
+// reviews ended: numbers a month.
+func (s *Server) emergencies(w http.ResponseWriter, r *http.Request) error {
+	months, err := s.Node.Emergencies.Counts(r.Context())
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusOK, map[string]any{"member": s.Node.Config.Member, "months": months})
 	return nil
 }
 

@@ -1,5 +1,5 @@
 // Package staff is the face for people who work at the hospital: the claims with
-// which they say that they treat a patient. Their passkeys and sessions are at the
+// which they say that they treat a patient, break-the-glass and its reviews. Their passkeys and sessions are at the
 // portal's addresses. Who asks has the session cookie, or is vouched for by the
 // hospital's software with a bearer token.
 package staff
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cairn/api/face"
+	"cairn/node/emergency"
 	"cairn/node/fault"
 	"cairn/node/gate"
 	"cairn/node/identity"
@@ -18,8 +19,9 @@ import (
 
 // Server answers requests below /staff.
 type Server struct {
-	Door  *identity.Door
-	Staff *staff.Desk
+	Door        *identity.Door
+	Staff       *staff.Desk
+	Emergencies *emergency.Desk
 }
 
 // Handler returns the face.
@@ -30,6 +32,15 @@ func (s *Server) Handler() http.Handler {
 		"POST /staff/claims":        s.claim,
 		"GET /staff/claims":         s.claims,
 		"DELETE /staff/claims/{id}": s.withdraw,
+
+		"GET /staff/emergencies/reasons":       s.emergencyReasons,
+		"POST /staff/emergencies":              s.breakGlass,
+		"GET /staff/emergencies":               s.emergencies,
+		"POST /staff/emergencies/{id}/whole":   s.widen,
+		"DELETE /staff/emergencies/{id}":       s.endEmergency,
+		"DELETE /staff/emergencies/{id}/delay": s.tell,
+		"GET /staff/reviews":                   s.reviews,
+		"PUT /staff/reviews/{id}":              s.review,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			actor, err := s.Door.Caller(r)
@@ -79,13 +90,9 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request, actor identity.Ac
 
 // claims lists one's own claims; to a privacy officer all, a page at a time.
 func (s *Server) claims(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
-	before := int64(math.MaxInt64)
-	if text := r.URL.Query().Get("before"); text != "" {
-		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			return fault.New(fault.Invalid, "before", "before is a time, as `made` says it")
-		}
-		before = at.UnixMilli()
+	before, err := beforeOf(r, "made")
+	if err != nil {
+		return err
 	}
 	list, err := s.Staff.Claims(r.Context(), actor, before)
 	if err != nil {
@@ -93,6 +100,19 @@ func (s *Server) claims(w http.ResponseWriter, r *http.Request, actor identity.A
 	}
 	face.Write(w, http.StatusOK, List(list))
 	return nil
+}
+
+// beforeOf is where a page of a list begins.
+func beforeOf(r *http.Request, member string) (int64, error) {
+	text := r.URL.Query().Get("before")
+	if text == "" {
+		return math.MaxInt64, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return 0, fault.New(fault.Invalid, "before", "before is a time, as `"+member+"` says it")
+	}
+	return at.UnixMilli(), nil
 }
 
 func (s *Server) withdraw(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
@@ -114,7 +134,14 @@ func List(list []gate.Claim) map[string]any {
 
 // Shown is a claim as JSON shows it.
 func Shown(c gate.Claim) map[string]any {
-	at := func(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }
 	return map[string]any{"id": c.ID, "patient": c.Subject, "person": c.Person, "name": c.Name, "role": c.Role, "reason": c.Reason, "text": c.Text,
 		"made": at(c.Made), "ends": at(c.Ends), "withdrawn": c.Withdrawn}
+}
+
+// at is a time as JSON shows it, "" for none.
+func at(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano)
 }

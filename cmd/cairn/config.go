@@ -48,6 +48,10 @@ in and paths as they are used.
   delete_many  how many records one conditional delete may delete (default 1)
   [minors]     jurisdiction (for people), shared (from this birthday on a child decides,
                default 12), own (from this one on parents have no mandate, default 18)
+  [emergency]  break-the-glass: window_seconds (how long it lasts, at most and by default 14400),
+               review_hours (until its review is overdue, default 72), delay_hours (by how
+               much the patient may be told later for safety, default 0: never), override
+               (true where the law opens what the patient closed; default false)
   subscription_allow     hosts and networks inside to which notifications may be sent,
                and from which keys of apps may be fetched
   subscription_deny      networks with public addresses that are inside all the same

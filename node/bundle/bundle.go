@@ -30,6 +30,7 @@ type Beat interface {
 type Desk struct {
 	home    string
 	trust   func() *proof.Trust
+	gate    *gate.Gate
 	records *record.Desk
 	journal *evidence.Journal
 	log     *evidence.Log
@@ -40,8 +41,8 @@ type Desk struct {
 }
 
 // New makes the desk of the member home; trust gives the trust file of this moment.
-func New(home string, trust func() *proof.Trust, records *record.Desk, j *evidence.Journal, log *evidence.Log, st *store.Store, c *chain.Chain, beat Beat, w *witness.Witness) *Desk {
-	return &Desk{home: home, trust: trust, records: records, journal: j, log: log, store: st, chain: c, beat: beat, witness: w}
+func New(home string, trust func() *proof.Trust, g *gate.Gate, records *record.Desk, j *evidence.Journal, log *evidence.Log, st *store.Store, c *chain.Chain, beat Beat, w *witness.Witness) *Desk {
+	return &Desk{home: home, trust: trust, gate: g, records: records, journal: j, log: log, store: st, chain: c, beat: beat, witness: w}
 }
 
 // wait bounds how long a caller waits for seal and cosignatures.
@@ -56,8 +57,12 @@ func (d *Desk) Event(ctx context.Context, actor identity.Actor, id string) ([]by
 		return nil, fault.New(fault.Invalid, "event-id", "an event is named by the UUID in its receipt")
 	}
 	var row *store.Entry
+	var withheld gate.Withheld
 	err = d.store.View(ctx, func(v *store.View) (err error) {
-		row, err = v.EntryByID(key)
+		if row, err = v.EntryByID(key); err != nil {
+			return err
+		}
+		withheld, err = d.gate.Withheld(v, actor.Patient())
 		return err
 	})
 	if err != nil {
@@ -69,6 +74,9 @@ func (d *Desk) Event(ctx context.Context, actor identity.Actor, id string) ([]by
 	opened, err := d.journal.Open(row)
 	if err != nil {
 		return nil, err
+	}
+	if actor.Kind() == identity.Patient && withheld.Hides(&opened.Event) {
+		return nil, fault.New(fault.NotFound, "store.no-entry", "There is no such entry in the log.") // as if it were not there
 	}
 	return d.assemble(ctx, opened, nil)
 }

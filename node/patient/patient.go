@@ -24,6 +24,7 @@ type Desk struct {
 	door    *identity.Door
 	journal *evidence.Journal
 	store   *store.Store
+	gate    *gate.Gate
 	acting  Acting
 }
 
@@ -33,8 +34,8 @@ type Acting interface {
 }
 
 // New makes the desk of the member home.
-func New(home string, door *identity.Door, j *evidence.Journal, st *store.Store, acting Acting) *Desk {
-	return &Desk{home: home, door: door, journal: j, store: st, acting: acting}
+func New(home string, door *identity.Door, j *evidence.Journal, st *store.Store, g *gate.Gate, acting Acting) *Desk {
+	return &Desk{home: home, door: door, journal: j, store: st, gate: g, acting: acting}
 }
 
 // Invite makes a one-time code for a patient whose identity the hospital has
@@ -165,50 +166,6 @@ func (d *Desk) Locate(ctx context.Context, actor identity.Actor, locators []Loca
 		return fmt.Errorf("keeping locators: %w", err)
 	}
 	return nil
-}
-
-// LogPage is a page of a patient's log, newest first.
-type LogPage struct {
-	Entries []evidence.Opened
-	Total   int
-	Next    uint64 // index to go on before; 0 at the end
-}
-
-// Log returns the log of the signed-in patient, or of her whose representative
-// asks: everyone who asked for her records
-// here, allowed or refused, and everything that was done with them.
-func (d *Desk) Log(ctx context.Context, actor identity.Actor, before uint64, limit int) (LogPage, error) {
-	subject, err := d.acting.Holds(ctx, actor, mandate.Watch)
-	if err != nil {
-		return LogPage{}, err
-	}
-	if before == 0 {
-		before = 1<<63 - 1
-	}
-	var page LogPage
-	var rows []*store.Entry
-	err = d.store.View(ctx, func(v *store.View) (err error) {
-		if page.Total, err = v.CountEntries(subject); err != nil {
-			return err
-		}
-		rows, err = v.Entries(subject, before, limit)
-		return err
-	})
-	if err != nil {
-		return LogPage{}, fmt.Errorf("reading the log: %w", err)
-	}
-	for _, row := range rows {
-		opened, err := d.journal.Open(row)
-		if err != nil {
-			return LogPage{}, err
-		}
-		page.Entries = append(page.Entries, opened)
-		page.Next = row.Index
-	}
-	if len(rows) < limit {
-		page.Next = 0
-	}
-	return page, nil
 }
 
 func (d *Desk) event(kind string, actor proof.Actor, subject, action string) proof.Event {
