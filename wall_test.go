@@ -45,6 +45,7 @@ var rooms = []room{
 	{"node/account", desk, "a desk never imports a desk"},
 	{"node/staff", desk, "a desk never imports a desk"},
 	{"node/emergency", desk, "a desk never imports a desk"},
+	{"node/order", desk, "a desk never imports a desk"},
 	{"node/patient", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/representative", desk, "a desk never imports a desk"},
 	{"node/recovery", append([]string{"wallet/circle", "wallet/safe"}, desk...), "a hospital can be a guardian, with the same code as a person"},

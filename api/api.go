@@ -30,7 +30,7 @@ func Routes(n *node.Node) []string { return faces(n, "").Routes() }
 func faces(n *node.Node, version string) *face.Mux {
 	root := n.Config.URL
 	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Disclosures: n.Disclosures, Root: root, Software: version}
-	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Staff: n.Staff, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Acting: n.Acting, Apps: n.Apps, Emergencies: n.Emergencies}
+	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Staff: n.Staff, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Acting: n.Acting, Apps: n.Apps, Emergencies: n.Emergencies, Orders: n.Orders}
 	software := (&auth.Server{Door: n.Door, Apps: n.Apps, Records: n.Records, Root: n.Apps.Root}).Handler()
 	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()
 	everyone := (&public.Server{Node: n}).Handler()
@@ -48,7 +48,7 @@ func faces(n *node.Node, version string) *face.Mux {
 	mux.Handle("/signin/", doorstep)
 	mux.Handle("/signout", doorstep)
 	mux.Handle("GET "+web.Root, signin.Assets())
-	mux.Handle("/staff/", (&staff.Server{Door: n.Door, Staff: n.Staff, Emergencies: n.Emergencies}).Handler())
+	mux.Handle("/staff/", (&staff.Server{Door: n.Door, Staff: n.Staff, Emergencies: n.Emergencies, Orders: n.Orders}).Handler())
 	mux.Handle("/admin/", (&admin.Server{Node: n}).Handler())
 	mux.Handle("/", everyone)
 	return mux

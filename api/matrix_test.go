@@ -89,7 +89,7 @@ var herself = map[string]string{
 // victim is who is attacked, with what there is of hers.
 type victim struct {
 	patient, lab, event, commitment, session, passkey, invitation, code, subscription, mandate, app string
-	emergency, alert                                                                                string
+	emergency, alert, order                                                                         string
 	cookie, access                                                                                  string
 }
 
@@ -259,6 +259,7 @@ func callers(t *testing.T, north, east house) []caller {
 	doctorCookie, doctorValue := cookie(t, doctor, north)
 	elsewhere, _ := north.person(t, "Elsewhere")
 	_, glass := north.breaks(t, doctorCookie+"="+doctorValue, elsewhere)
+	ordered := north.carriesOut(t, elsewhere)
 	otherApp := north.lets(t, otherCookie+"="+otherValue, north.app(t))
 	return []caller{
 		{"nobody", with(1, "", ""), "", nil},
@@ -269,6 +270,7 @@ func callers(t *testing.T, north, east house) []caller {
 		{"an app of another patient", with(12, "Authorization", "Bearer "+otherApp), "", nil},
 		{"who broke the glass for another patient", with(13, "Authorization", "Bearer "+glass), "", nil},
 		{"who broke the glass for another patient, in her browser", with(14, "Cookie", doctorCookie+"="+doctorValue), "", map[string]string{"POST /portal/passkeys/options": "options for a passkey of her own"}},
+		{"who carries out an order about another patient", with(15, "Authorization", "Bearer "+ordered), "", nil},
 		{"another hospital", member(t, 5, north, east), "", nil},
 		{"software without rights", with(6, "Authorization", token(north.software(t, "laboratory"))), "", nil},
 		{"the operator", with(7, "Authorization", token(north.software(t, "operator"))), "/admin/", nil},
@@ -279,13 +281,15 @@ func callers(t *testing.T, north, east house) []caller {
 }
 
 // staff makes an account with a role and returns a wallet with a passkey of it.
-func (h house) staff(t *testing.T, role string) *wallet.Wallet {
+func (h house) staff(t *testing.T, role string) *wallet.Wallet { return h.employs(t, role, role) }
+
+func (h house) employs(t *testing.T, id, role string) *wallet.Wallet {
 	t.Helper()
 	operator := h.software(t, "operator")
-	if _, err := operator.Expect(t.Context(), http.StatusOK, http.MethodPut, "/admin/staff/"+role, []byte(`{"name":"Dr. Nosy","roles":["`+role+`"]}`)); err != nil {
+	if _, err := operator.Expect(t.Context(), http.StatusOK, http.MethodPut, "/admin/staff/"+id, []byte(`{"name":"Dr. Nosy","roles":["`+role+`"]}`)); err != nil {
 		t.Fatal(err)
 	}
-	a, err := operator.Expect(t.Context(), http.StatusOK, http.MethodPost, "/admin/staff/"+role+"/code", nil)
+	a, err := operator.Expect(t.Context(), http.StatusOK, http.MethodPost, "/admin/staff/"+id+"/code", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +304,35 @@ func (h house) staff(t *testing.T, role string) *wallet.Wallet {
 // emergency and the token that came with it.
 func (h house) breaks(t *testing.T, session, patient string) (id, access string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url()+"/staff/emergencies", strings.NewReader(`{"patient":"`+patient+`","reason":"unresponsive","text":"found unconscious in the hall"}`))
+	out := h.asStaff(t, session, http.StatusCreated, "/staff/emergencies", `{"patient":"`+patient+`","reason":"unresponsive","text":"found unconscious in the hall"}`)
+	return out["id"].(string), out["access_token"].(string)
+}
+
+// orders enters a legal order about a patient.
+func (h house) orders(t *testing.T, session, patient string) string {
+	t.Helper()
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	return h.asStaff(t, session, http.StatusCreated, "/staff/orders", `{"patient":"`+patient+`","authority":"Court","reference":"1/26","until":"`+until+`","opens":"`+until+`"}`)["id"].(string)
+}
+
+// carriesOut returns the token of an order about a patient that two have approved.
+func (h house) carriesOut(t *testing.T, patient string) string {
+	t.Helper()
+	var id, session string
+	for i, role := range []string{"counsel", "privacy-officer"} {
+		name, value := cookie(t, h.employs(t, role+"-"+patient, role), h)
+		if session = name + "=" + value; i == 0 {
+			id = h.orders(t, session, patient)
+		}
+		h.asStaff(t, session, http.StatusOK, "/staff/orders/"+id+"/approvals", "{}")
+	}
+	return h.asStaff(t, session, http.StatusOK, "/staff/orders/"+id+"/token", "{}")["access_token"].(string)
+}
+
+// asStaff posts something in a browser's session, and returns what came.
+func (h house) asStaff(t *testing.T, session string, status int, path, body string) map[string]any {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.url()+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,12 +344,11 @@ func (h house) breaks(t *testing.T, session, patient string) (id, access string)
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusCreated {
-		t.Fatalf("%d %s %v", res.StatusCode, body, err)
+	made, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != status {
+		t.Fatalf("%d %s %v", res.StatusCode, made, err)
 	}
-	out := mustJSON(t, body)
-	return out["id"].(string), out["access_token"].(string)
+	return mustJSON(t, made)
 }
 
 // toddler is when somebody was born who is two years old.
@@ -376,6 +407,8 @@ func newVictim(t *testing.T, north house) *victim {
 	v.access = bearer(t, w, north)
 	doctor, pass := cookie(t, north.staff(t, "physician"), north)
 	v.emergency, _ = north.breaks(t, doctor+"="+pass, id)
+	counsel, sealed := cookie(t, north.staff(t, "counsel"), north)
+	v.order = north.orders(t, counsel+"="+sealed, id)
 	first := func(path, list, member string) string {
 		for _, one := range v.see(t, north, path)[list].([]any) {
 			if s, ok := one.(map[string]any)[member]; ok {
@@ -430,7 +463,7 @@ func (v *victim) state(t *testing.T, h house) string {
 	}
 	all["/portal/sessions"] = sessions
 	var kinds []any
-	for _, one := range v.see(t, h, "/portal/log?limit=200")["entries"].([]any) {
+	for _, one := range v.see(t, h, "/portal/log?limit=500")["entries"].([]any) {
 		kind := one.(map[string]any)["event"].(map[string]any)["kind"].(string)
 		if !strings.HasPrefix(kind, "access.") {
 			kinds = append(kinds, kind)
@@ -460,7 +493,7 @@ func (v *victim) paths(t *testing.T, path string) []string {
 	t.Helper()
 	ids := map[string]string{
 		"/portal/invitations/{id}": v.invitation, "/portal/patients/{id}/": v.patient, "/portal/passkeys/{id}": v.passkey, "/portal/sessions/{id}": v.session,
-		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/alerts/{id}": v.alert, "/staff/emergencies/{id}": v.emergency, "/staff/reviews/{id}": v.emergency, "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/admin/keys/{use}": "seal", "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
+		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/alerts/{id}": v.alert, "/staff/emergencies/{id}": v.emergency, "/staff/reviews/{id}": v.emergency, "/staff/orders/{id}": v.order, "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/admin/keys/{use}": "seal", "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
 		"/admin/feed/{id}": "1", "/fhir/Subscription/{id}": v.subscription, "/fhir/$export-": "none", "/fhir/Group/{id}": "none", "/fhir/ValueSet/{id}": "none", "/fhir/CodeSystem/{id}": "none",
 	}
 	out := []string{path}
@@ -519,6 +552,10 @@ func (v *victim) body(method, path string) (kind, body string) {
 		return js, `{"patient":"` + v.patient + `"}`
 	case path == "/staff/emergencies":
 		return js, `{"patient":"` + v.patient + `","reason":"nosy","text":"I would like to know"}`
+	case path == "/staff/orders":
+		return js, `{"patient":"` + v.patient + `","authority":"nosy","reference":"none","until":"` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `"}`
+	case strings.HasPrefix(path, "/staff/orders/"):
+		return js, `{"opens":"` + time.Now().Add(48*time.Hour).UTC().Format(time.RFC3339) + `"}`
 	case strings.HasPrefix(path, "/staff/emergencies/"):
 		return js, `{"text":"I would like to know more"}`
 	case strings.HasPrefix(path, "/staff/reviews/"):

@@ -54,6 +54,7 @@ type Config struct {
 	Minors MinorsConfig `toml:"minors,omitempty" comment:"ages at which children take over from their parents"`
 
 	Emergency EmergencyConfig `toml:"emergency,omitempty" comment:"break-the-glass"`
+	Legal     LegalConfig     `toml:"legal,omitempty" comment:"legal orders"`
 
 	SubscriptionAllow   []string `toml:"subscription_allow,omitempty" comment:"hosts and networks inside to which subscriptions may be sent, and from which keys of apps may be fetched"`
 	SubscriptionDeny    []string `toml:"subscription_deny,omitempty" comment:"networks with public addresses that are inside all the same"`
@@ -246,6 +247,7 @@ func (c Config) problems() []problem {
 	add(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log_level", "%q is not debug, info, warn or error", c.LogLevel)
 	out = append(out, c.subscriptionProblems()...)
 	out = append(out, c.Emergency.problems()...)
+	add(c.Legal.Secret >= 0 && c.Legal.Secret <= mostSecret, "legal: secret_days", "%d is not from 0 to %d", c.Legal.Secret, mostSecret)
 	add(slices.Contains([]string{"", "personal", "required"}, c.Relationships), "relationships", "%q is not personal or required", c.Relationships)
 	add(c.RelationshipDays >= 0 && c.RelationshipDays <= 3650, "relationship_days", "%d is not from 0 to 3650", c.RelationshipDays)
 	add(c.KeyDays >= 0 && c.KeyDays <= 3650, "key_days", "%d is not from 0 to 3650", c.KeyDays)

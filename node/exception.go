@@ -16,8 +16,18 @@ type EmergencyConfig struct {
 	Override bool  `toml:"override,omitempty" comment:"true where the law opens in an emergency what the patient closed or refused"`
 }
 
+// LegalConfig is this hospital's policy for orders of courts and other authorities.
+type LegalConfig struct {
+	Secret int64 `toml:"secret_days,omitempty" comment:"for how long the patient may at most not be told of an order; 365 if left out"`
+}
+
+func (c LegalConfig) secret() time.Duration {
+	return time.Duration(cmp.Or(c.Secret, 365)) * 24 * time.Hour
+}
+
 // Bounds of the policy.
 const (
+	mostSecret = 10 * 365    // days
 	mostWindow = 4 * 60 * 60 // seconds
 	mostReview = 30 * 24     // hours
 	mostDelay  = 30 * 24

@@ -32,6 +32,7 @@ import (
 	"cairn/node/judge"
 	"cairn/node/keys"
 	"cairn/node/oauth"
+	"cairn/node/order"
 	"cairn/node/patient"
 	"cairn/node/peer"
 	"cairn/node/record"
@@ -78,6 +79,7 @@ type Node struct {
 	Disclosures   *disclosure.Desk
 	Rotations     *rotation.Desk
 	Emergencies   *emergency.Desk
+	Orders        *order.Desk
 
 	ring    *keys.Ring
 	pen     *keys.Pen
@@ -222,6 +224,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Door.SettleWith(n.Recovery)
 	n.Accounts = account.New(n.Door, n.journal, n.store, n.Recovery)
 	n.Staff = staff.New(home, n.Door, n.gate, n.journal, n.store)
+	n.Orders = order.New(home, n.Config.Legal.secret(), n.Door, n.gate, n.journal, n.store)
 	n.Emergencies = emergency.New(home, n.Config.Emergency.rules(), n.Door, n.gate, n.journal, n.store)
 	if err := n.openApps(); err != nil {
 		return err

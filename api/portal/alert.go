@@ -49,3 +49,13 @@ func (s *Server) emergencies(w http.ResponseWriter, r *http.Request, actor ident
 	face.Write(w, http.StatusOK, people.Emergencies(list))
 	return nil
 }
+
+// orders answers with the orders of courts and others about her, once it is time.
+func (s *Server) orders(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	list, err := s.Orders.About(r.Context(), actor, s.Acting)
+	if err != nil {
+		return err
+	}
+	face.Write(w, http.StatusOK, people.Orders(list))
+	return nil
+}

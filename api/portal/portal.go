@@ -21,6 +21,7 @@ import (
 	"cairn/node/grant"
 	"cairn/node/identity"
 	"cairn/node/oauth"
+	"cairn/node/order"
 	"cairn/node/patient"
 	"cairn/node/recovery"
 	"cairn/node/representative"
@@ -41,6 +42,7 @@ type Server struct {
 
 	Disclosures *disclosure.Desk
 	Emergencies *emergency.Desk
+	Orders      *order.Desk
 
 	guesses face.Limit // wrong one-time codes, by address
 	tries   face.Limit // sign-ins that fail, by address
@@ -86,6 +88,7 @@ func (s *Server) Handler() http.Handler {
 		"GET /portal/alerts":                    s.alerts,
 		"PUT /portal/alerts/{id}":               s.see,
 		"GET /portal/emergencies":               s.emergencies,
+		"GET /portal/orders":                    s.orders,
 		"GET /portal/exchanges":                 s.exchanges,
 		"POST /portal/mandates":                 s.give,
 		"GET /portal/mandates":                  s.mandates,

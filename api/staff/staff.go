@@ -1,5 +1,5 @@
 // Package staff is the face for people who work at the hospital: the claims with
-// which they say that they treat a patient, break-the-glass and its reviews. Their passkeys and sessions are at the
+// which they say that they treat a patient, break-the-glass and its reviews, legal orders. Their passkeys and sessions are at the
 // portal's addresses. Who asks has the session cookie, or is vouched for by the
 // hospital's software with a bearer token.
 package staff
@@ -14,6 +14,7 @@ import (
 	"cairn/node/fault"
 	"cairn/node/gate"
 	"cairn/node/identity"
+	"cairn/node/order"
 	"cairn/node/staff"
 )
 
@@ -22,6 +23,7 @@ type Server struct {
 	Door        *identity.Door
 	Staff       *staff.Desk
 	Emergencies *emergency.Desk
+	Orders      *order.Desk
 }
 
 // Handler returns the face.
@@ -41,6 +43,14 @@ func (s *Server) Handler() http.Handler {
 		"DELETE /staff/emergencies/{id}/delay": s.tell,
 		"GET /staff/reviews":                   s.reviews,
 		"PUT /staff/reviews/{id}":              s.review,
+
+		"POST /staff/orders":                 s.enterOrder,
+		"GET /staff/orders":                  s.orders,
+		"POST /staff/orders/{id}/approvals":  s.approveOrder,
+		"POST /staff/orders/{id}/extensions": s.extendOrder,
+		"POST /staff/orders/{id}/token":      s.openOrder,
+		"GET /staff/orders/{id}/disclosures": s.handedOut,
+		"DELETE /staff/orders/{id}":          s.endOrder,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			actor, err := s.Door.Caller(r)

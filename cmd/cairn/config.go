@@ -52,6 +52,8 @@ in and paths as they are used.
                review_hours (until its review is overdue, default 72), delay_hours (by how
                much the patient may be told later for safety, default 0: never), override
                (true where the law opens what the patient closed; default false)
+  [legal]      orders of courts: secret_days (for how long the patient may at most not be told,
+               default 365)
   subscription_allow     hosts and networks inside to which notifications may be sent,
                and from which keys of apps may be fetched
   subscription_deny      networks with public addresses that are inside all the same

@@ -46,6 +46,7 @@ const (
 	// These come with roles of staff; software is not registered with them.
 	RightRead   Right = "read"   // read records
 	RightReview Right = "review" // evidence: who did what, not the records
+	RightOrder  Right = "order"  // legal orders: enter, approve, carry out
 )
 
 // Actor is who asks, for whom and in what role. Only this package makes one;

@@ -38,7 +38,8 @@ var roles = []Role{
 	{Code: "pharmacist", Name: "Pharmacist", System: practitionerRole, Standard: "pharmacist", Rights: []Right{RightRecords}, Purposes: []string{"TREAT"}},
 	{Code: "registrar", Name: "Registrar", Rights: []Right{RightRecords, RightInvite}, Purposes: []string{"HOPERAT", "HPAYMT"}, Types: deskTypes},
 	{Code: "researcher", Name: "Researcher", System: practitionerRole, Standard: "researcher", Rights: []Right{RightRead}, Purposes: []string{"HRESCH"}},
-	{Code: "privacy-officer", Name: "Privacy officer", Rights: []Right{RightReview}, Purposes: []string{"HOPERAT"}, Bound: true},
+	{Code: "privacy-officer", Name: "Privacy officer", Rights: []Right{RightReview, RightOrder}, Purposes: []string{"HOPERAT"}, Bound: true},
+	{Code: "counsel", Name: "Legal counsel", Rights: []Right{RightOrder}, Purposes: []string{"HOPERAT"}, Bound: true},
 	{Code: "administrator", Name: "Administrator", Rights: []Right{RightOperate}, Purposes: []string{"HOPERAT"}, Bound: true},
 }
 
