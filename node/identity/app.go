@@ -221,20 +221,11 @@ func (d *Door) IssueApp(a Actor, life time.Duration) (Token, error) {
 
 // appToken opens the access token of an app.
 func (d *Door) appToken(ctx context.Context, access string, now time.Time) (a Actor, ends time.Time, err error) {
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(access, appMark))
-	if err != nil {
+	m, ok := d.opened.open(d.box, strings.TrimPrefix(access, appMark), appBound)
+	if !ok || !m.Delegated || now.UnixMilli() >= m.Expires {
 		return Actor{}, ends, badToken()
 	}
-	plain, err := d.box.open(raw, appBound)
-	if err != nil {
-		return Actor{}, ends, badToken()
-	}
-	var m minted
-	if err := json.Unmarshal(plain, &m); err != nil || !m.Delegated || now.UnixMilli() >= m.Expires {
-		return Actor{}, ends, badToken()
-	}
-	a, ok := d.stands(ctx, m.actor())
-	if !ok {
+	if a, ok = d.stands(ctx, m.actor()); !ok {
 		return Actor{}, ends, badToken()
 	}
 	return a, time.UnixMilli(m.Expires), nil

@@ -39,7 +39,8 @@ type Door struct {
 	started     time.Time
 
 	sessions   tokens
-	seen       once // assertions of software
+	opened     opened // what sealed ones of them say
+	seen       once   // assertions of software
 	challenges challenges
 	answered   once // nonces of patients' sign-ins
 	proved     once // proofs of possession

@@ -74,16 +74,8 @@ func mint(a Actor, now time.Time) ([]byte, error) {
 }
 
 func (s sealedTokens) find(ctx context.Context, access string, now time.Time) (a Actor, ends time.Time, err error) {
-	raw, err := base64.RawURLEncoding.DecodeString(access)
-	if err != nil {
-		return a, ends, badToken()
-	}
-	plain, err := s.door.box.open(raw, tokenBound)
-	if err != nil {
-		return a, ends, badToken()
-	}
-	var m minted
-	if err := json.Unmarshal(plain, &m); err != nil || now.UnixMilli() > m.Expires {
+	m, ok := s.door.opened.open(s.door.box, access, tokenBound)
+	if !ok || now.UnixMilli() > m.Expires {
 		return a, ends, badToken()
 	}
 	forgotten := false
@@ -94,7 +86,7 @@ func (s sealedTokens) find(ctx context.Context, access string, now time.Time) (a
 	if err != nil {
 		return a, ends, err
 	}
-	a, ok := s.door.stands(ctx, m.actor())
+	a, ok = s.door.stands(ctx, m.actor())
 	if !ok || forgotten {
 		return Actor{}, ends, badToken()
 	}

@@ -1,0 +1,56 @@
+package identity
+
+import (
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"cairn/node/fault"
+)
+
+// TestRememberedTokens: that a token was opened before lets it in no longer than
+// it counts, and lets no other in.
+func TestRememberedTokens(t *testing.T) {
+	d := doors(t)(book{"north": {ID: "north", Active: true}}, Client{ID: "ehr", Name: "EHR", Rights: []Right{RightRecords}})
+	a := Actor{kind: System, organisation: "north", client: "ehr", rights: []Right{RightRecords}}
+	all, now := sealedTokens{d}, time.Now()
+	token, err := all.issue(a, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if back, _, err := all.find(t.Context(), token.Access, now); err != nil || !same(back, a) {
+			t.Fatalf("comes back as %+v: %v", back, err)
+		}
+	}
+	if _, is := d.opened.open(d.box, token.Access, appBound); is {
+		t.Error("it passes for the token of an app")
+	}
+	other := []byte(token.Access)
+	other[40] ^= 1
+	refused := map[string]func() (Actor, time.Time, error){
+		"altered": func() (Actor, time.Time, error) { return all.find(t.Context(), string(other), now) },
+		"over": func() (Actor, time.Time, error) {
+			return all.find(t.Context(), token.Access, now.Add(lifetime+time.Second))
+		},
+		"no token": func() (Actor, time.Time, error) { return all.find(t.Context(), "", now) },
+	}
+	for what, find := range refused {
+		if _, _, err := find(); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := all.forget(t.Context(), token.Access, now.Add(lifetime), now); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := all.find(t.Context(), token.Access, now); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("after it was ended: %v", err)
+	}
+	for range 2 * openedLimit {
+		access := base64.RawURLEncoding.EncodeToString(d.box.seal([]byte("{}"), tokenBound))
+		d.opened.open(d.box, access, tokenBound)
+	}
+	if n := len(d.opened.says); n > openedLimit {
+		t.Errorf("%d tokens are remembered", n)
+	}
+}
