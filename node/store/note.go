@@ -45,9 +45,9 @@ func (n *note) may(epoch uint64) error {
 	return n.check(epoch)
 }
 
-// takeNote makes a note, and those that wait behind it, durable in the spool. If
-// there is an update among what waits, or if they cannot be spooled, they are
-// part of its transaction.
+// takeNote makes a note, and those that wait behind it, durable: in the spool, or
+// in a database that is shared with other processes. If there is an update among
+// what waits, or if that cannot be, they are part of a transaction like any other.
 func (w *writer) takeNote(first *job) {
 	notes, after := []*job{first}, (*job)(nil)
 	for len(notes) < groupLength && after == nil {
@@ -62,7 +62,11 @@ func (w *writer) takeNote(first *job) {
 		}
 	}
 	mixed := after != nil && after.alone == nil
-	if mixed || !w.spooled(notes) {
+	durable := w.spooled
+	if w.shared {
+		durable = w.entered
+	}
+	if mixed || !durable(notes) {
 		w.front = append(w.front, notes[1:]...)
 		if after != nil {
 			w.front = append(w.front, after)
@@ -83,6 +87,25 @@ func (w *writer) spooled(notes []*job) bool {
 		return false
 	}
 	before, entries := w.memory, []*Entry(nil)
+	w.taking(notes, func(e *Entry) { entries = append(entries, e) })
+	if len(entries) > 0 && w.spool.add(entries, now) != nil {
+		w.memory = before
+		w.putBack()
+		return false
+	}
+	w.answer(nil)
+	switch {
+	case w.spool.full():
+		w.fold()
+	case len(entries) == len(w.spool.pending()):
+		w.late.Reset(foldWithin)
+	}
+	return true
+}
+
+// taking takes those notes whose callers still wait, and calls f with every entry
+// that may be appended, which has the next index.
+func (w *writer) taking(notes []*job, f func(*Entry)) {
 	for _, j := range notes {
 		if !j.state.CompareAndSwap(jobWaiting, jobTaken) {
 			continue
@@ -94,25 +117,18 @@ func (w *writer) spooled(notes []*job) bool {
 		for _, e := range j.note.entries {
 			e.Index = w.next
 			w.next++
+			f(e)
 		}
-		entries = append(entries, j.note.entries...)
 	}
-	if len(entries) > 0 && w.spool.add(entries, now) != nil {
-		w.memory = before
-		for _, j := range w.group {
-			j.state.Store(jobWaiting) // its caller still waits, or may give up
-		}
-		w.group = w.group[:0]
-		return false
+}
+
+// putBack has what was taken wait again.
+func (w *writer) putBack() {
+	for i, j := range w.group {
+		j.state.Store(jobWaiting) // its caller still waits, or may give up
+		w.group[i] = nil
 	}
-	w.answer(nil)
-	switch {
-	case w.spool.full():
-		w.fold()
-	case len(entries) == len(w.spool.pending()):
-		w.late.Reset(foldWithin)
-	}
-	return true
+	w.group = w.group[:0]
 }
 
 // foldWithin is how long entries stay in the spool alone when there are few.

@@ -346,7 +346,7 @@ func (c *elephant) hold() error {
 	return c.dead
 }
 
-var lockWriters = fmt.Sprintf("SELECT 1 FROM pg_advisory_xact_lock(%d, hashtext(current_schema()))", lockWrite)
+var lockWriters = fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext(current_schema())) IS NULL", lockWrite)
 
 func (c *elephant) commit() error {
 	if err := c.pour(); err != nil {

@@ -31,8 +31,10 @@ const postgresVersion = 140000
 // group of updates lets go of the lock after a while.
 var (
 	sessionSettings = map[string]string{"jit": "off", "timezone": "UTC", "client_encoding": "UTF8"}
-	writerSettings  = map[string]string{"lock_timeout": "15s", "idle_in_transaction_session_timeout": "30s"}
-	readerSettings  = map[string]string{"default_transaction_read_only": "on", "statement_timeout": "60s", "enable_seqscan": "off"}
+	writerSettings  = map[string]string{"lock_timeout": "15s", "idle_in_transaction_session_timeout": "30s",
+		"default_transaction_isolation": "read committed", "default_transaction_read_only": "off"}
+	readerSettings = map[string]string{"default_transaction_read_only": "on", "statement_timeout": "60s", "enable_seqscan": "off",
+		"default_transaction_isolation": "read committed"}
 )
 
 // server says how to reach a PostgreSQL database and as what.

@@ -162,7 +162,7 @@ func (w *writer) waiting() *job {
 
 func (w *writer) take(j *job) {
 	if j.alone == nil {
-		if j.note != nil && w.spool != nil {
+		if j.note != nil {
 			w.takeNote(j)
 			return
 		}
