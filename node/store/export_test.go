@@ -90,3 +90,22 @@ func Strew(s *Store) error {
 		return nil
 	})
 }
+
+// Piped returns how many questions went through pipelines, and in how many round
+// trips.
+func Piped(s *Store) (asked, trips uint64) {
+	if s.pipes == nil {
+		return 0, 0
+	}
+	for _, p := range []*pipeline{s.pipes.once, s.pipes.brief} {
+		asked, trips = asked+p.asked.Load(), trips+p.trips.Load()
+	}
+	return asked, trips
+}
+
+// Stall has questions wait until the function that it returns is called.
+func Stall(s *Store) (free func()) {
+	p := s.pipes.once
+	t, _ := p.come(nil)
+	return func() { p.lead(t.c, &question{sql: "SELECT 1"}) }
+}

@@ -67,6 +67,7 @@ type Store struct {
 	lock    *os.File // of dir
 	writer  *writer
 	readers *pool
+	pipes   *pipes                // nil with a database file
 	leader  func() (*conn, error) // a connection that tells who leads
 	cursors *cursors
 	bounds  bounds
@@ -177,6 +178,9 @@ func (s *Store) connect(b base, o Options) error {
 	if s.readers, err = newPool(o.Readers, b.reader); err != nil {
 		return err
 	}
+	if b.shared {
+		s.pipes = &pipes{newPipeline(b.reader), newPipeline(b.reader)}
+	}
 	s.writer.stopped = make(chan struct{})
 	go s.writer.run(s.closing)
 	return s.Answering(context.Background())
@@ -231,6 +235,9 @@ func (s *Store) disconnect() error {
 			first = err
 		}
 	}
+	if s.pipes != nil {
+		keep(s.pipes.close())
+	}
 	if s.readers != nil {
 		keep(s.readers.close())
 	}
@@ -266,6 +273,10 @@ func (s *Store) View(ctx context.Context, f func(v *View) error) error {
 // Once is View for an f that asks one question: if it asks more, each answer is
 // of a state of its own. It costs less.
 func (s *Store) Once(ctx context.Context, f func(v *View) error) error {
+	if s.pipes != nil {
+		c := s.pipes.once.join(ctx)
+		return f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: s.writer.seen.Load()})
+	}
 	c, err := s.readers.take(ctx, s.closing)
 	if err != nil {
 		return err
@@ -286,6 +297,12 @@ func (s *Store) Brief(ctx context.Context, f func(v *View) error) error {
 }
 
 func (s *Store) brief(ctx context.Context, f func(v *View) error) (again bool, err error) {
+	if s.pipes != nil {
+		c := s.pipes.brief.join(ctx)
+		c.single()
+		defer func() { again = c.doubled() }()
+		return false, f(&View{c: c, ctx: ctx, cursors: s.cursors, epoch: s.writer.seen.Load(), bounds: &s.bounds, single: true})
+	}
 	c, err := s.readers.take(ctx, s.closing)
 	if err != nil {
 		return false, err
