@@ -68,6 +68,7 @@ func makeVectors(t *testing.T) map[string][]byte {
 	s.lies(w, rival)
 	s.texts(w)
 	s.epochs()
+	s.exchanges()
 	sort.Slice(s.verdicts, func(i, j int) bool {
 		a, b := s.verdicts[i], s.verdicts[j]
 		return a.Bundle < b.Bundle || a.Bundle == b.Bundle && a.Trust < b.Trust
@@ -145,6 +146,28 @@ func (s *vectorSet) epochs() {
 	late.Checkpoint = w.checkpointAt(1, quorum...)
 	late.Sentences = late.sentences()
 	s.add("lie-retired-key.json", encoded(s.t, late), "network-epochs.json", CodeRetiredKey)
+}
+
+// exchanges adds files of exchanges between hospitals.
+func (s *vectorSet) exchanges() {
+	s.file("network-exchange-before.json", must(exchangeTrust(s.t, false).Encode()))
+	s.file("network-exchange.json", must(exchangeTrust(s.t, true).Encode()))
+	cases := exchangeCases(s.t)
+	for file, name := range map[string]string{
+		"exchange-ok.json": "whole", "exchange-next-key.json": "next key", "exchange-no-answer.json": "no answer",
+		"exchange-not-acknowledged.json": "no acknowledgement", "exchange-retired-key.json": "retired key", "exchange-other-answer.json": "another answer",
+		"exchange-other-signer.json": "signed by the other", "exchange-without-key.json": "without a key", "exchange-other-sentence.json": "another sentence",
+		"exchange-later-format.json": "another format",
+	} {
+		s.add(file, cases[name].raw, "network-exchange.json", cases[name].code)
+	}
+	good := cases["whole"].raw
+	s.add("exchange-ok.json", good, "network-exchange-before.json", CodeOK)
+	s.add("exchange-next-key.json", cases["next key"].raw, "network-exchange-before.json", CodeOtherTrust)
+	s.add("exchange-ok.json", good, "network.json", CodeNoClientKeys)
+	s.add("exchange-ok.json", good, "network-rival.json", CodeOtherNetwork)
+	s.add("exchange-ok.json", good, "", CodeNoTrust)
+	s.add("exchange-line-break.json", append(bytes.Clone(good), '\n'), "network-exchange.json", CodeAlteredText)
 }
 
 // texts adds what FAILs because its text is not canonical.

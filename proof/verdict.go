@@ -22,6 +22,8 @@ const (
 	CodeOtherTrust    Code = "other-trust"
 	CodeNoQuorum      Code = "no-quorum"
 	CodeUnknownFormat Code = "unknown-format"
+	CodeNoClientKeys  Code = "no-client-keys"
+	CodeOneSided      Code = "one-sided"
 
 	CodeTooLarge        Code = "too-large"
 	CodeNotABundle      Code = "not-a-bundle"
@@ -39,6 +41,7 @@ const (
 	CodeUnknownSigner   Code = "unknown-signer"
 	CodeBadSignature    Code = "bad-signature"
 	CodeRetiredKey      Code = "retired-key"
+	CodeOtherHalf       Code = "other-half"
 )
 
 // reasons are the codes in plain words.
@@ -63,6 +66,9 @@ var reasons = map[Code]string{
 	CodeOtherNetwork:    "The file speaks of another network than the trust file.",
 	CodeUnknownSigner:   "A signature was made with a key that the trust file does not know.",
 	CodeBadSignature:    "A signature is false.",
+	CodeNoClientKeys:    "The trust file does not name the keys with which hospitals sign to each other. Get the network's present one.",
+	CodeOneSided:        "Nothing is wrong, but a part that the other hospital signs is missing.",
+	CodeOtherHalf:       "The parts of the file are not of one request between the same two hospitals.",
 	CodeRetiredKey:      "A signature was made with a key that did not count any more.",
 }
 
@@ -73,6 +79,10 @@ const (
 	StepLog         = "log"         // the entry stands in the hospital's log
 	StepLedger      = "ledger"      // the log or the marks stand in the ledger's books, and those in its calendar
 	StepWitnesses   = "witnesses"   // enough trusted members have cosigned the calendar
+
+	// Of the file of an exchange, after StepFile.
+	StepHalves     = "halves"     // the parts are of one request
+	StepSignatures = "signatures" // each hospital signed its parts
 )
 
 // Step is one check, for display.
@@ -89,5 +99,5 @@ type Verdict struct {
 	Status   Status
 	Code     Code
 	Sentence string
-	Steps    []Step // always the five, in order
+	Steps    []Step // always all of its kind, in order: five of a bundle, three of an exchange
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -16,10 +17,18 @@ import (
 // next, every cosignature is good and made by a member that the trust file
 // names, and as many members as it asks for have made one.
 //
+// The file of an [Exchange] is checked likewise: it says OK only when its parts
+// are of one request, each is signed by its hospital with the key that the trust
+// file has for it at that height, and none is missing.
+//
 // It takes any bytes, does not panic and needs memory in proportion to them.
 func Verify(bundle []byte, trust *Trust) Verdict {
 	v := &verification{trust: trust}
-	for _, step := range v.steps() {
+	steps := v.steps()
+	if strings.HasPrefix(formatOf(bundle), exchangeFamily) {
+		steps = v.exchangeSteps()
+	}
+	for _, step := range steps {
 		if v.out.Code == "" {
 			v.run(step.name, step.check, bundle)
 			continue
@@ -48,9 +57,11 @@ func VerifyText(bundle, trust []byte) Verdict {
 }
 
 type verification struct {
-	trust  *Trust
-	bundle *Bundle
-	out    Verdict
+	trust     *Trust
+	bundle    *Bundle
+	exchange  *Exchange // of one of the two
+	sentences []string
+	out       Verdict
 }
 
 type check struct {
@@ -82,9 +93,9 @@ func (v *verification) finish() Verdict {
 	switch v.out.Code {
 	case "":
 		v.out.Status, v.out.Code = OK, CodeOK
-		v.out.Sentence = v.bundle.Sentences[0] + " " + v.out.Steps[len(v.out.Steps)-1].Text
+		v.out.Sentence = v.sentences[0] + " " + v.out.Steps[len(v.out.Steps)-1].Text
 		return v.out
-	case CodeNoTrust, CodeTrustUnusable, CodeOtherTrust, CodeNoQuorum, CodeUnknownFormat:
+	case CodeNoTrust, CodeTrustUnusable, CodeOtherTrust, CodeNoQuorum, CodeUnknownFormat, CodeNoClientKeys, CodeOneSided:
 		v.out.Status = Inconclusive
 	default:
 		v.out.Status = Fail
@@ -107,23 +118,47 @@ func (v *verification) file(raw []byte) (Code, string) {
 	if b.Statement != b.statement() || !slices.Equal(b.Sentences, b.sentences()) {
 		return CodeAlteredSentence, ""
 	}
-	v.bundle = b
+	v.bundle, v.sentences = b, b.Sentences
 	return "", "The file is in the one form that a proof has, and its sentences follow from its contents."
 }
 
 // family tells a bundle of this format from one of another and from anything
 // else.
 func family(raw []byte) Code {
-	s := scanner{in: raw}
-	s.lit(`{"format":`)
-	format := s.str(64)
+	format := formatOf(raw)
 	switch {
-	case s.err != nil || len(format) <= len(formatFamily) || format[:len(formatFamily)] != formatFamily:
+	case len(format) <= len(formatFamily) || format[:len(formatFamily)] != formatFamily:
 		return CodeNotABundle
 	case format != bundleFormat:
 		return CodeUnknownFormat
 	}
 	return ""
+}
+
+// formatOf returns the format that a file says it has, "" if it says none.
+func formatOf(raw []byte) string {
+	s := scanner{in: raw}
+	s.lit(`{"format":`)
+	format := s.str(64)
+	if s.err != nil {
+		return ""
+	}
+	return format
+}
+
+// Sentences returns what a bundle or the file of an exchange says to people. It
+// proves nothing: ask [Verify].
+func Sentences(raw []byte) []string {
+	if strings.HasPrefix(formatOf(raw), exchangeFamily) {
+		if e, err := DecodeExchange(raw); err == nil {
+			return e.Sentences
+		}
+		return nil
+	}
+	if b, err := Decode(raw); err == nil {
+		return b.Sentences
+	}
+	return nil
 }
 
 func (v *verification) fingerprint([]byte) (Code, string) {

@@ -8,7 +8,7 @@ import (
 )
 
 type verifyCommand struct {
-	Bundle string `arg:"" help:"The bundle file, such as cairn evidence writes; - for standard input."`
+	Bundle string `arg:"" help:"The bundle file, such as cairn evidence writes, or the file of an exchange between hospitals; - for standard input."`
 	Trust  string `placeholder:"FILE" help:"The network's trust file, network.json. Without it nothing is believed: INCONCLUSIVE."`
 	Quiet  bool   `short:"q" help:"Print the verdict only."`
 }
@@ -78,11 +78,9 @@ func (c verifyCommand) print(e *env, raw []byte, v proof.Verdict, trust *proof.T
 		fmt.Fprintf(e.out, "  %s %-12s %s\n", mark, s.Name, s.Text)
 	}
 	if v.Status == proof.OK {
-		if b, err := proof.Decode(raw); err == nil {
-			fmt.Fprintln(e.out)
-			for _, s := range b.Sentences {
-				fmt.Fprintf(e.out, "%s\n", s)
-			}
+		fmt.Fprintln(e.out)
+		for _, s := range proof.Sentences(raw) {
+			fmt.Fprintf(e.out, "%s\n", s)
 		}
 	}
 	if trust != nil {
