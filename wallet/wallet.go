@@ -387,6 +387,17 @@ func (w *Wallet) Exchanges(ctx context.Context, at string, limit int) ([]Exchang
 	return out.Exchanges, err
 }
 
+// ExchangeFile returns an exchange as a file that anybody can check.
+func (w *Wallet) ExchangeFile(ctx context.Context, at, id string) ([]byte, error) {
+	h, err := w.signIn(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	var out json.RawMessage
+	err = w.call(ctx, http.MethodGet, h.URL+"/portal/exchanges/"+url.PathEscape(id), h.token, nil, &out)
+	return out, err
+}
+
 // Evidence returns the proof bundle of an event in the patient's log.
 func (w *Wallet) Evidence(ctx context.Context, at, event string) ([]byte, error) {
 	h, err := w.signIn(ctx, at)

@@ -32,6 +32,7 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc(pattern, s.guard(serve))
 	}
 	mux.HandleFunc("GET /admin/evidence/{event}", s.guard(s.evidence, identity.RightReview))
+	mux.HandleFunc("GET /admin/receipts/{id}", s.guard(s.receipt, identity.RightReview))
 	for pattern, serve := range s.staffRoutes() {
 		mux.HandleFunc(pattern, s.guard(serve))
 	}

@@ -38,4 +38,15 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request, actor identity
 	return nil
 }
 
+// receipt answers with the file of one of them, which anybody can check: GET
+// /admin/receipts/{id}. It names the patient and the person who asked.
+func (s *Server) receipt(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	file, err := s.Node.Disclosures.File(r.Context(), actor, r.PathValue("id"), s.Node.Trust())
+	if err != nil {
+		return err
+	}
+	face.File(w, "exchange.json", file)
+	return nil
+}
+
 const receiptsAtOnce = 200

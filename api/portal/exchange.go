@@ -24,6 +24,16 @@ func (s *Server) exchanges(w http.ResponseWriter, r *http.Request, actor identit
 	return nil
 }
 
+// exchange answers with the file of one of them, which anybody can check.
+func (s *Server) exchange(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	file, err := s.Disclosures.File(r.Context(), actor, r.PathValue("id"), s.Trust())
+	if err != nil {
+		return err
+	}
+	face.File(w, "exchange.json", file)
+	return nil
+}
+
 // pageSize reads the limit of a page: 50 unless it is said.
 func pageSize(r *http.Request) (int, error) {
 	text := r.URL.Query().Get("limit")

@@ -26,6 +26,7 @@ import (
 	"cairn/node/recovery"
 	"cairn/node/representative"
 	"cairn/node/staff"
+	"cairn/proof"
 )
 
 // Server answers the portal's requests below /portal.
@@ -43,6 +44,7 @@ type Server struct {
 	Disclosures *disclosure.Desk
 	Emergencies *emergency.Desk
 	Orders      *order.Desk
+	Trust       func() *proof.Trust // of this moment
 
 	guesses face.Limit // wrong one-time codes, by address
 	tries   face.Limit // sign-ins that fail, by address
@@ -90,6 +92,7 @@ func (s *Server) Handler() http.Handler {
 		"GET /portal/emergencies":               s.emergencies,
 		"GET /portal/orders":                    s.orders,
 		"GET /portal/exchanges":                 s.exchanges,
+		"GET /portal/exchanges/{id}":            s.exchange,
 		"POST /portal/mandates":                 s.give,
 		"GET /portal/mandates":                  s.mandates,
 		"DELETE /portal/mandates/{id}":          s.endMandate,

@@ -14,7 +14,7 @@ import (
 )
 
 type evidenceCommand struct {
-	Event  string `arg:"" help:"What to prove: an event by its receipt (or its UUID, the last part), or a record as Type/ID/_history/VERSION."`
+	Event  string `arg:"" help:"What to prove: an event by its receipt (or its UUID, the last part), a record as Type/ID/_history/VERSION, or an exchange with another hospital by its id."`
 	Config string `required:"" placeholder:"FILE" help:"Configuration of the node to ask; it must be running."`
 	Out    string `short:"o" placeholder:"FILE" help:"Where to write the bundle (default: standard output)."`
 }
@@ -29,7 +29,8 @@ func (evidenceCommand) Help() string {
 A receipt comes with every answer of the FHIR endpoint, in the header Cairn-Receipt; the patient
 finds it in her log.
 
-An event's proof is for the privacy officer: the node's operator key is used. A record's proof shows
+An event's proof, and the file of an exchange (what two hospitals signed to each other of one request;
+GET /admin/receipts lists their ids), is for the privacy officer: the node's operator key is used. A record's proof shows
 the record, so it is a read like any other: the EHR's key is used, with the purpose HOPERAT, and the
 read is in the patient's log.`
 }
@@ -83,6 +84,7 @@ func (p proved) get(e *env, a *asker) (client.Answer, error) {
 var (
 	receiptForm = regexp.MustCompile(`^(?:[a-z][a-z0-9-]{0,31}/[0-9]+/)?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`)
 	recordForm  = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.-]{1,64}/_history/[0-9]{1,18}$`)
+	exchangeID  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	shortForm   = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.-]{1,64}$`)
 )
 
@@ -96,6 +98,8 @@ func (c evidenceCommand) target() (proved, error) {
 	switch parts := receiptForm.FindStringSubmatch(c.Event); {
 	case parts != nil:
 		return proved{path: "/admin/evidence/" + strings.ToLower(parts[1])}, nil
+	case exchangeID.MatchString(c.Event):
+		return proved{path: "/admin/receipts/" + c.Event}, nil
 	case recordForm.MatchString(name):
 		return proved{path: "/fhir/" + name + "/$evidence", record: true}, nil
 	case shortForm.MatchString(name):

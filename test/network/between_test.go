@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -384,7 +385,61 @@ func TestHalves(t *testing.T) {
 	if err != nil || !bytes.Contains(a.Body, []byte(here[0].ID)) || bytes.Contains(a.Body, []byte(here[1].ID)) || bytes.Contains(a.Body, []byte(s.ids[s.custodian])) {
 		t.Errorf("the privacy officer sees %s: %v", a.Body, err)
 	}
+	s.files(ctx, t, here, there[0].ID)
 	s.acknowledge(ctx, t, c, req, header)
+}
+
+// files takes what hospitals signed to a program that knows the trust file and has
+// no network: a whole exchange verifies, from either hospital, and altered it does
+// not; one that was not acknowledged is not whole. Nobody else may have it.
+func (s *scene) files(ctx context.Context, t *testing.T, here []wallet.Exchange, whole string) {
+	t.Helper()
+	verify := func(raw []byte, trust bool) string {
+		file := filepath.Join(t.TempDir(), "exchange.json")
+		if err := os.WriteFile(file, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"verify", file}
+		if trust {
+			args = append(args, "--trust", s.second.Trust())
+		}
+		out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput()
+		if ok := strings.HasPrefix(string(out), "OK (ok)"); ok != (err == nil) {
+			t.Errorf("exit %v: %s", err, out)
+		}
+		return string(out)
+	}
+	var files [][]byte
+	for _, h := range []*demo.Hospital{s.custodian, s.grantee} {
+		raw, err := s.wallet.ExchangeFile(ctx, h.ID, whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := verify(raw, true); !strings.HasPrefix(said, "OK (ok): "+s.grantee.ID+" asked "+s.custodian.ID) {
+			t.Errorf("from %s: %s", h.ID, said)
+		}
+		files = append(files, raw)
+	}
+	if !bytes.Equal(files[0], files[1]) {
+		t.Error("the two hospitals have different files of one exchange")
+	}
+	if said := verify(bytes.Replace(files[0], []byte("status 200"), []byte("status 403"), 1), true); !strings.HasPrefix(said, "FAIL (altered-sentence)") {
+		t.Errorf("altered: %s", said)
+	}
+	if said := verify(files[0], false); !strings.HasPrefix(said, "INCONCLUSIVE (no-trust)") {
+		t.Errorf("without a trust file: %s", said)
+	}
+	a, err := s.custodian.Operator.Expect(ctx, http.StatusOK, "GET", "/admin/receipts/"+here[0].ID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := verify(a.Body, true); !strings.HasPrefix(said, "INCONCLUSIVE (one-sided)") {
+		t.Errorf("not acknowledged: %s", said)
+	}
+	other := newScene(ctx, t)
+	if _, err := other.wallet.ExchangeFile(ctx, other.custodian.ID, whole); err == nil {
+		t.Error("another patient has it")
+	}
 }
 
 // halves returns what she sees of what a hospital and others signed, once the

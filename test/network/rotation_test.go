@@ -18,6 +18,7 @@ import (
 
 	"cairn/client"
 	"cairn/demo"
+	"cairn/wallet"
 )
 
 // TestEveryKeyRotates has every key of a hospital followed by another while its
@@ -42,6 +43,8 @@ func TestEveryKeyRotates(t *testing.T) {
 	export(t, north, "trust", before)
 	old := evidence(ctx, t, north, given.lab)
 	passed(t, "verify", old, "--trust", before)
+	signed := given.signedAt(ctx, t, north)
+	passed(t, "verify", signed, "--trust", before)
 
 	stop := traffic(ctx, t, given, taken)
 	var wg sync.WaitGroup
@@ -61,6 +64,8 @@ func TestEveryKeyRotates(t *testing.T) {
 	export(t, north, "trust", after)
 	passed(t, "verify", old, "--trust", before)
 	passed(t, "verify", old, "--trust", after)
+	passed(t, "verify", signed, "--trust", after)
+	passed(t, "verify", given.signedAt(ctx, t, north), "--trust", after)
 	recent := evidence(ctx, t, north, given.vital)
 	passed(t, "verify", recent, "--trust", after)
 	if out := refused(t, "verify", recent, "--trust", before); !strings.HasPrefix(out, "INCONCLUSIVE (other-trust)") {
@@ -132,6 +137,31 @@ func twoWays(ctx context.Context, t *testing.T, c *demo.Consortium, custodian, g
 	}
 	s.grant(ctx, t)
 	return s
+}
+
+// signedAt gathers and writes to a file what the hospitals signed of it.
+func (s *scene) signedAt(ctx context.Context, t *testing.T, h *demo.Hospital) string {
+	t.Helper()
+	if n, codes := s.gather(ctx, t, physician(s.grantee), "_type=Observation"); n != 1 || len(codes) != 0 {
+		t.Fatalf("%d records, refusals %v", n, codes)
+	}
+	var list []wallet.Exchange
+	until(ctx, t, "the exchange is whole", func() bool {
+		var err error
+		if list, err = s.wallet.Exchanges(ctx, h.ID, 1); err != nil {
+			t.Fatal(err)
+		}
+		return len(list) > 0 && list[0].State == "whole"
+	})
+	raw, err := s.wallet.ExchangeFile(ctx, h.ID, list[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "exchange.json")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // traffic reads, writes and gathers until stop is called, which returns how many
