@@ -18,6 +18,7 @@ import (
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 
 	"cairn/node/fault"
+	"cairn/node/identity/code"
 	"cairn/node/store"
 )
 
@@ -30,8 +31,8 @@ const freshFor = 5 * time.Minute
 // RegisterOptions are the PublicKeyCredentialCreationOptions (WebAuthn Level 3,
 // 5.4) for who holds a one-time code. They are the same for every code, whether
 // it is good or not; the code is used up by Keep.
-func (d *Door) RegisterOptions(code string) (json.RawMessage, error) {
-	plain, ok := readCode(code)
+func (d *Door) RegisterOptions(typed string) (json.RawMessage, error) {
+	plain, ok := code.Read(typed)
 	if !ok {
 		return nil, badCode(errors.New("mistyped")).WithHint("check the code for typing errors: it has sixteen letters and digits")
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cairn/node/fault"
+	"cairn/node/identity/code"
 	"cairn/node/keys"
 	"cairn/node/store"
 	"cairn/test/postgres"
@@ -84,7 +85,7 @@ func TestSeveralProcesses(t *testing.T) {
 	if err := a.store.Update(bg, func(tx *store.Tx) (err error) { made, err = a.Invite(tx, "q", time.Now()); return err }); err != nil {
 		t.Fatal(err)
 	}
-	plain, _ := readCode(made.Code)
+	plain, _ := code.Read(made.Code)
 	hash := b.codeHash(plain)
 	won := make(chan error, 2)
 	for i, d := range []*Door{a, b} {
