@@ -11,6 +11,7 @@ import (
 	"cairn/fhir/scope"
 	"cairn/node/fault"
 	"cairn/node/identity/dpop"
+	"cairn/node/identity/nonce"
 	"cairn/node/identity/provider"
 	"cairn/node/store"
 )
@@ -41,7 +42,7 @@ type Door struct {
 	sessions   tokens
 	opened     opened // what sealed ones of them say
 	seen       once   // assertions of software
-	challenges challenges
+	challenges nonce.Maker
 	answered   once // nonces of patients' sign-ins
 	proved     once // proofs of possession
 	box        box
@@ -72,11 +73,11 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 	}
 	d := &Door{
 		member: cfg.Member, network: cfg.Network, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients, feeds: cfg.Feeds, provider: cfg.Provider,
-		started: started, sessions: &sessions{}, challenges: newChallenges(), box: box{aead},
+		started: started, sessions: &sessions{}, challenges: nonce.New(), box: box{aead},
 	}
 	if st.Shared() {
 		d.sessions = sealedTokens{d}
-		if d.challenges.key, err = secret(ctx, st, d.box, challengeKey); err != nil {
+		if d.challenges.Key, err = secret(ctx, st, d.box, challengeKey); err != nil {
 			return nil, err
 		}
 	}

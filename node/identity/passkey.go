@@ -16,6 +16,7 @@ import (
 
 	"cairn/consent/slip"
 	"cairn/node/fault"
+	"cairn/node/identity/nonce"
 	"cairn/node/store"
 )
 
@@ -185,7 +186,7 @@ var ErrAccount = errors.New("the account does not let her in")
 // whatever the reason is.
 func (d *Door) Prove(ctx context.Context, at Attempt) (*Proven, error) {
 	now := time.Now()
-	_, ours := d.challenges.about(toSignIn, at.Nonce, now)
+	_, ours := d.challenges.About(toSignIn, at.Nonce, now)
 	challenge := SignInChallenge(d.member, at.Nonce)
 	key, _, err := d.asserted(ctx, at.Assertion, challenge[:])
 	if err != nil {
@@ -195,7 +196,7 @@ func (d *Door) Prove(ctx context.Context, at Attempt) (*Proven, error) {
 		return nil, badPasskey(errors.New("unknown or expired nonce"))
 	}
 	// Only what a registered passkey has signed is remembered.
-	if first, err := d.first(ctx, &d.answered, "nonce "+string(at.Nonce), now.Add(challengeLife), now); err != nil {
+	if first, err := d.first(ctx, &d.answered, "nonce "+string(at.Nonce), now.Add(nonce.Life), now); err != nil {
 		return nil, err
 	} else if !first {
 		return nil, badPasskey(errors.New("the nonce was used"))

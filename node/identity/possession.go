@@ -38,7 +38,7 @@ func (d *Door) Possession(r *http.Request, access string) (*Possession, error) {
 		return nil, unproved(&dpop.Refusal{Cause: err})
 	}
 	if !d.told(proof, now) {
-		nonce := base64.RawURLEncoding.EncodeToString(d.challenges.issue(toProve, nil, now))
+		nonce := base64.RawURLEncoding.EncodeToString(d.challenges.Issue(toProve, nil, now))
 		return nil, unproved(&dpop.Refusal{Nonce: nonce})
 	}
 	return &Possession{d, proof}, nil
@@ -56,7 +56,7 @@ func (d *Door) told(p dpop.Proof, now time.Time) bool {
 	if err != nil {
 		return false
 	}
-	_, ours := d.challenges.about(toProve, nonce, now)
+	_, ours := d.challenges.About(toProve, nonce, now)
 	return ours
 }
 

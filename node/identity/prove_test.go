@@ -13,6 +13,7 @@ import (
 
 	"cairn/consent/slip"
 	"cairn/node/fault"
+	"cairn/node/identity/nonce"
 	"cairn/node/store"
 )
 
@@ -72,7 +73,7 @@ func (a *authenticator) bind(t testing.TB, d *Door, owner string) {
 // in signs in with the passkey.
 func (a *authenticator) in(t testing.TB, d *Door, role string, now Actor) (*Proven, error) {
 	t.Helper()
-	nonce := d.challenges.issue(toSignIn, nil, time.Now())
+	nonce := d.challenges.Issue(toSignIn, nil, time.Now())
 	challenge := SignInChallenge("north", nonce)
 	return d.Prove(bg, Attempt{Nonce: nonce, Assertion: a.sign(t, challenge[:]), Role: role, Now: now})
 }
@@ -124,12 +125,12 @@ func proveElsewhere(t *testing.T, d *Door) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	nonce := d.challenges.issue(toSignIn, nil, time.Now())
-	theirs := SignInChallenge("south", nonce)
-	if _, err := d.Prove(bg, Attempt{Nonce: nonce, Assertion: good.sign(t, theirs[:])}); !fault.Is(err, fault.Unauthenticated) {
+	made := d.challenges.Issue(toSignIn, nil, time.Now())
+	theirs := SignInChallenge("south", made)
+	if _, err := d.Prove(bg, Attempt{Nonce: made, Assertion: good.sign(t, theirs[:])}); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("another hospital's challenge: %v", err)
 	}
-	late := d.challenges.issue(toSignIn, nil, time.Now().Add(-challengeLife))
+	late := d.challenges.Issue(toSignIn, nil, time.Now().Add(-nonce.Life))
 	ours := SignInChallenge("north", late)
 	if _, err := d.Prove(bg, Attempt{Nonce: late, Assertion: good.sign(t, ours[:])}); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("a nonce that has ended: %v", err)

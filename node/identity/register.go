@@ -19,6 +19,7 @@ import (
 
 	"cairn/node/fault"
 	"cairn/node/identity/code"
+	"cairn/node/identity/nonce"
 	"cairn/node/store"
 )
 
@@ -83,8 +84,8 @@ func (d *Door) creation(purpose string, about []byte, name string, have []*store
 		exclude[i] = map[string]string{"type": "public-key", "id": base64.RawURLEncoding.EncodeToString(k.Credential)}
 	}
 	return json.Marshal(map[string]any{"publicKey": map[string]any{
-		"challenge": base64.RawURLEncoding.EncodeToString(d.challenges.issue(purpose, about, time.Now())),
-		"timeout":   challengeLife.Milliseconds(), "attestation": "none",
+		"challenge": base64.RawURLEncoding.EncodeToString(d.challenges.Issue(purpose, about, time.Now())),
+		"timeout":   nonce.Life.Milliseconds(), "attestation": "none",
 		"rp":                     map[string]string{"id": m.RPID, "name": m.Name},
 		"user":                   map[string]string{"id": base64.RawURLEncoding.EncodeToString(handle), "name": name, "displayName": m.Name},
 		"pubKeyCredParams":       []map[string]any{{"type": "public-key", "alg": -7}},
@@ -160,7 +161,7 @@ func (d *Door) created(purpose string, response []byte, name string, now time.Ti
 	if err != nil {
 		return c, nil, badPasskey(err)
 	}
-	about, ok := d.challenges.about(purpose, nonce, now)
+	about, ok := d.challenges.About(purpose, nonce, now)
 	if !ok {
 		return c, nil, badPasskey(errors.New("unknown or expired challenge"))
 	}

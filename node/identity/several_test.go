@@ -64,7 +64,7 @@ func TestSeveralProcesses(t *testing.T) {
 	acc := Account{ID: "a.rossi", Name: "Anna Rossi", Roles: []string{"physician"}}
 	keepAccount(t, a, acc)
 	key.bind(t, b, StaffOwner(acc.ID))
-	nonce := a.challenges.issue(toSignIn, nil, time.Now())
+	nonce := a.challenges.Issue(toSignIn, nil, time.Now())
 	challenge := SignInChallenge("north", nonce)
 	attempt := Attempt{Nonce: nonce, Assertion: key.sign(t, challenge[:])}
 	p, err := b.Prove(bg, attempt)
