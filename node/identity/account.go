@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -136,7 +137,7 @@ func (d *Door) keepAccount(tx *store.Tx, a Account, now time.Time) (Account, err
 	if err := tx.EndFamilies(StaffOwner(a.ID)); err != nil {
 		return Account{}, err
 	}
-	return a, tx.PutAccount(&store.Account{ID: a.ID, Provider: d.providerHash(a.Provider, a.Subject), Body: d.box.seal(plain, accountBound(a.ID)), Changed: a.Changed})
+	return a, tx.PutAccount(&store.Account{ID: a.ID, Provider: d.providerHash(a.Provider, a.Subject), Body: d.box.Seal(plain, accountBound(a.ID)), Changed: a.Changed})
 }
 
 // providerHash names a person of an OpenID provider, "" if there is none.
@@ -166,7 +167,7 @@ func (d *Door) AccountIn(v *store.View, id string) (Account, error) {
 
 // OpenAccount opens the row of an account.
 func (d *Door) OpenAccount(row *store.Account) (a Account, err error) {
-	plain, err := d.box.open(row.Body, accountBound(row.ID))
+	plain, err := d.box.Open(row.Body, accountBound(row.ID))
 	if err == nil {
 		err = json.Unmarshal(plain, &a)
 	}
@@ -226,3 +227,5 @@ func (d *Door) InForce(ctx context.Context, a Actor) error {
 		return err
 	})
 }
+
+var errAltered = errors.New("it is not what its row says")

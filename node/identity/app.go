@@ -216,7 +216,7 @@ func (d *Door) IssueApp(a Actor, life time.Duration) (Token, error) {
 	if err != nil {
 		return Token{}, fault.Wrap(fault.Broken, "token", "an access token cannot be made", err)
 	}
-	return Token{Access: appMark + base64.RawURLEncoding.EncodeToString(d.box.seal(plain, appBound)), Expires: life, Actor: a}, nil
+	return Token{Access: appMark + base64.RawURLEncoding.EncodeToString(d.box.Seal(plain, appBound)), Expires: life, Actor: a}, nil
 }
 
 // appToken opens the access token of an app.
@@ -278,14 +278,14 @@ func (d *Door) KeepApp(a Actor) ([]byte, error) {
 	if err != nil || !a.delegated {
 		return nil, fault.Wrap(fault.Broken, "standing", "an app's sign-in cannot be kept", err)
 	}
-	return d.box.seal(plain, familyBound(a.family)), nil
+	return d.box.Seal(plain, familyBound(a.family)), nil
 }
 
 // KeptApp opens what KeepApp sealed for a family: the app as it stands at this
 // moment. It fails with Unauthenticated when the family is over, or the person
 // could not sign in any more (InForce).
 func (d *Door) KeptApp(ctx context.Context, sealed []byte, family string) (Actor, error) {
-	plain, err := d.box.open(sealed, familyBound(family))
+	plain, err := d.box.Open(sealed, familyBound(family))
 	if err != nil {
 		return Actor{}, brokenStanding(err)
 	}
@@ -329,14 +329,14 @@ func (d *Door) Pairwise(owner, app string) string {
 
 // Seal seals something small that a browser carries from page to page, for a use.
 func (d *Door) Seal(use string, plain []byte) string {
-	return base64.RawURLEncoding.EncodeToString(d.box.seal(plain, append([]byte("cairn/carried/v1\x00"), use...)))
+	return base64.RawURLEncoding.EncodeToString(d.box.Seal(plain, append([]byte("cairn/carried/v1\x00"), use...)))
 }
 
 // Unseal opens what Seal sealed for the same use. It fails with Invalid.
 func (d *Door) Unseal(use, text string) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
-		raw, err = d.box.open(raw, append([]byte("cairn/carried/v1\x00"), use...))
+		raw, err = d.box.Open(raw, append([]byte("cairn/carried/v1\x00"), use...))
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, "carried", "what the page sent is not what it was given", err).WithHint("start again")

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/cipher"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,8 +11,10 @@ import (
 
 	"cairn/fhir/scope"
 	"cairn/node/fault"
+	"cairn/node/identity/box"
 	"cairn/node/identity/dpop"
 	"cairn/node/identity/nonce"
+	"cairn/node/identity/once"
 	"cairn/node/identity/provider"
 	"cairn/node/store"
 )
@@ -40,12 +43,12 @@ type Door struct {
 	started     time.Time
 
 	sessions   tokens
-	opened     opened // what sealed ones of them say
-	seen       once   // assertions of software
+	opened     opened      // what sealed ones of them say
+	seen       once.Memory // assertions of software
 	challenges nonce.Maker
-	answered   once // nonces of patients' sign-ins
-	proved     once // proofs of possession
-	box        box
+	answered   once.Memory // nonces of patients' sign-ins
+	proved     once.Memory // proofs of possession
+	box        box.Box
 	secret     [32]byte       // of keyed
 	decoy      *store.Passkey // in the place of one that is not known
 	settler    Settler        // nil: nothing is to be settled before a passkey counts
@@ -73,7 +76,7 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 	}
 	d := &Door{
 		member: cfg.Member, network: cfg.Network, url: strings.TrimSuffix(cfg.URL, "/"), book: book, store: st, clients: clients, feeds: cfg.Feeds, provider: cfg.Provider,
-		started: started, sessions: &sessions{}, challenges: nonce.New(), box: box{aead},
+		started: started, sessions: &sessions{}, challenges: nonce.New(), box: box.New(aead),
 	}
 	if st.Shared() {
 		d.sessions = sealedTokens{d}
@@ -206,4 +209,9 @@ func (d *Door) bearer(r *http.Request, token string) (Actor, error) {
 		err = badToken()
 	}
 	return a, err
+}
+
+// Keys gives out data keys; node/keys has it.
+type Keys interface {
+	Key(ctx context.Context, name string, create bool) (cipher.AEAD, error)
 }

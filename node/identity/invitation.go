@@ -1,10 +1,14 @@
 package identity
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"cairn/node/fault"
+	"cairn/node/identity/box"
 	"cairn/node/identity/code"
 	"cairn/node/store"
 )
@@ -35,7 +39,7 @@ func (d *Door) Invite(tx *store.Tx, owner string, now time.Time) (Invitation, er
 	shown := code.New()
 	plain, _ := code.Read(shown)
 	hash, ends := d.codeHash(plain), now.Add(invitationLife)
-	return Invitation{shown, hex.EncodeToString(hash[:]), ends}, tx.AddInvitation(hash, d.ownerHash(owner), d.box.sealSubject(owner, hash, ends), ends.UnixMilli())
+	return Invitation{shown, hex.EncodeToString(hash[:]), ends}, tx.AddInvitation(hash, d.ownerHash(owner), sealSubject(d.box, owner, hash, ends), ends.UnixMilli())
 }
 
 // ownerHash is by what all invitations of one person are found.
@@ -56,7 +60,7 @@ func (d *Door) Revoke(tx *store.Tx, id string) (owner string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return d.box.openSubject(sealed, hash, time.Time{})
+	return openSubject(d.box, sealed, hash, time.Time{})
 }
 
 // Shut takes everything away with which a person signs in: passkeys, invitations,
@@ -78,4 +82,35 @@ func (d *Door) Shut(tx *store.Tx, owner string) (passkeys int, err error) {
 
 func noInvitation() error {
 	return fault.New(fault.NotFound, "not-found", "there is no such invitation, or it was used")
+}
+
+func invitationBound(code [32]byte) []byte {
+	return append([]byte("cairn/invitation/v1\x00"), code[:]...)
+}
+
+// sealSubject returns what an invitation's row holds in the place of the
+// patient's id: her id and when the invitation ends.
+func sealSubject(b box.Box, subject string, code [32]byte, ends time.Time) string {
+	plain := binary.BigEndian.AppendUint64(nil, uint64(ends.UnixMilli())) //nolint:gosec // after 1970
+	return base64.RawStdEncoding.EncodeToString(b.Seal(append(plain, subject...), invitationBound(code)))
+}
+
+func openSubject(b box.Box, sealed string, code [32]byte, now time.Time) (subject string, err error) {
+	raw, err := base64.RawStdEncoding.DecodeString(sealed)
+	if err != nil {
+		return "", brokenInvitation(err)
+	}
+	plain, err := b.Open(raw, invitationBound(code))
+	if err != nil || len(plain) < 8 {
+		return "", brokenInvitation(err)
+	}
+	if ends := int64(binary.BigEndian.Uint64(plain)); now.UnixMilli() >= ends { //nolint:gosec // we made it
+		return "", brokenInvitation(errors.New("its end was moved"))
+	}
+	return string(plain[8:]), nil
+}
+
+func brokenInvitation(cause error) error {
+	return fault.Wrap(fault.Broken, "invitation", "a stored invitation was altered or damaged", cause).
+		WithHint("run `cairn scrub` and ask the hospital for a new one")
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"sync"
+
+	"cairn/node/identity/box"
 )
 
 // openedLimit bounds how many tokens are remembered: at about a kilobyte each.
@@ -20,7 +22,7 @@ type opened struct {
 
 // open returns what an access token says that is sealed for a use, and false for
 // anything that is no such token. Nobody may change what is returned.
-func (o *opened) open(b box, access string, bound []byte) (minted, bool) {
+func (o *opened) open(b box.Box, access string, bound []byte) (minted, bool) {
 	key := sha256.Sum256(append(bound[:len(bound):len(bound)], access...))
 	o.mu.RLock()
 	m, known := o.says[key]
@@ -32,7 +34,7 @@ func (o *opened) open(b box, access string, bound []byte) (minted, bool) {
 	if err != nil {
 		return minted{}, false
 	}
-	plain, err := b.open(raw, bound)
+	plain, err := b.Open(raw, bound)
 	if err != nil || json.Unmarshal(plain, &m) != nil {
 		return minted{}, false
 	}

@@ -47,7 +47,7 @@ func TestRememberedTokens(t *testing.T) {
 		t.Errorf("after it was ended: %v", err)
 	}
 	for range 2 * openedLimit {
-		access := base64.RawURLEncoding.EncodeToString(d.box.seal([]byte("{}"), tokenBound))
+		access := base64.RawURLEncoding.EncodeToString(d.box.Seal([]byte("{}"), tokenBound))
 		d.opened.open(d.box, access, tokenBound)
 	}
 	if n := len(d.opened.says); n > openedLimit {

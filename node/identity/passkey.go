@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -52,13 +53,13 @@ func (d *Door) sealCredential(c *credential) *store.Passkey {
 		flags |= keyBackedUp
 	}
 	row := c.row
-	row.Public = d.box.seal(append([]byte{flags}, c.public...), keyBound(&row))
+	row.Public = d.box.Seal(append([]byte{flags}, c.public...), keyBound(&row))
 	return &row
 }
 
 // openCredential opens the row of a passkey.
 func (d *Door) openCredential(row *store.Passkey) (*credential, *ecdsa.PublicKey, error) {
-	plain, err := d.box.open(row.Public, keyBound(row))
+	plain, err := d.box.Open(row.Public, keyBound(row))
 	if err != nil || len(plain) == 0 {
 		return nil, nil, brokenPasskey(err)
 	}
@@ -400,4 +401,11 @@ func badPasskey(cause error) error {
 
 func brokenPasskey(cause error) error {
 	return fault.Wrap(fault.Broken, "passkey", "a stored passkey was altered or damaged", cause)
+}
+
+// keyBound is what a passkey's row is sealed for: credential and patient.
+func keyBound(k *store.Passkey) []byte {
+	out := binary.BigEndian.AppendUint32([]byte("cairn/passkey/v2\x00"), uint32(len(k.Credential))) //nolint:gosec // at most 1,023
+	out = append(out, k.Credential...)
+	return append(out, k.Subject...)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"testing"
 	"time"
 
@@ -168,27 +167,5 @@ func TestPeersProve(t *testing.T) {
 		if _, _, err := issued.find(t.Context(), token.Access, now.Add(time.Minute+time.Second)); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("%s: a token outlives its minute: %v", kind, err)
 		}
-	}
-}
-
-// TestOnceIsBounded fills the memory of what was used.
-func TestOnceIsBounded(t *testing.T) {
-	var o once
-	now := time.Now()
-	for i := range 1000 {
-		if first, err := o.first(strconv.Itoa(i), now.Add(time.Minute), now); err != nil || !first {
-			t.Fatal(first, err)
-		}
-	}
-	if again, err := o.first("7", now.Add(2*time.Minute), now.Add(59*time.Second)); err != nil || again {
-		t.Errorf("used twice: %t, %v", again, err)
-	}
-	o.count = onceLimit
-	if _, err := o.first("new", now.Add(time.Minute), now); !fault.Is(err, fault.Busy) {
-		t.Errorf("a full memory: %v", err)
-	}
-	o.count = 1000
-	if first, err := o.first("7", now.Add(9*time.Minute), now.Add(3*time.Minute)); err != nil || !first || o.count != 1 {
-		t.Errorf("nothing was forgotten: %t, %d, %v", first, o.count, err)
 	}
 }

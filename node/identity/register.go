@@ -190,7 +190,7 @@ func (r *Registration) Keep(tx *store.Tx) (owner string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if owner, err = r.door.box.openSubject(sealed, *r.code, r.at); err != nil {
+		if owner, err = openSubject(r.door.box, sealed, *r.code, r.at); err != nil {
 			return "", err
 		}
 		if _, err := tx.DropInvitationsOf(r.door.ownerHash(owner)); err != nil {

@@ -147,7 +147,7 @@ func (d *Door) seat(a Actor, owner, device string, hash [32]byte, now time.Time,
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, "session", "a session cannot be made", err)
 	}
-	row.Body = d.box.seal(plain, seatBound(row))
+	row.Body = d.box.Seal(plain, seatBound(row))
 	return row, nil
 }
 
@@ -204,7 +204,7 @@ func (d *Door) session(ctx context.Context, secret string, now time.Time) (Actor
 
 // unseat opens a session's row.
 func (d *Door) unseat(row *store.Session) (s seated, err error) {
-	plain, err := d.box.open(row.Body, seatBound(row))
+	plain, err := d.box.Open(row.Body, seatBound(row))
 	if err == nil {
 		err = json.Unmarshal(plain, &s)
 	}

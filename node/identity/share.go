@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"cairn/node/fault"
+	"cairn/node/identity/box"
+	"cairn/node/identity/once"
 	"cairn/node/store"
 )
 
@@ -60,7 +62,7 @@ func (s sealedTokens) issue(a Actor, now time.Time) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	access := base64.RawURLEncoding.EncodeToString(s.door.box.seal(plain, tokenBound))
+	access := base64.RawURLEncoding.EncodeToString(s.door.box.Seal(plain, tokenBound))
 	return Token{Access: access, Expires: life(a), Actor: a}, nil
 }
 
@@ -146,8 +148,8 @@ func (d *Door) stands(ctx context.Context, a Actor) (Actor, bool) {
 
 // first tells whether something that is good once was not used before, at any
 // process of the hospital, and marks it used until then.
-func (d *Door) first(ctx context.Context, memory *once, id string, until, now time.Time) (bool, error) {
-	if first, err := memory.first(id, until, now); err != nil || !first || !d.store.Shared() {
+func (d *Door) first(ctx context.Context, memory *once.Memory, id string, until, now time.Time) (bool, error) {
+	if first, err := memory.First(id, until, now); err != nil || !first || !d.store.Shared() {
 		return first, err
 	}
 	return d.firstEver(ctx, id, until, now)
@@ -171,7 +173,7 @@ const (
 
 // secret returns a secret of the hospital, which it makes if there is none. It
 // writes nothing if there is one, so that a node starts on a full disk too.
-func secret(ctx context.Context, st *store.Store, b box, name string) (out [32]byte, err error) {
+func secret(ctx context.Context, st *store.Store, b box.Box, name string) (out [32]byte, err error) {
 	var kept []byte
 	err = st.View(ctx, func(v *store.View) (err error) {
 		kept, err = v.Meta(name)
@@ -183,7 +185,7 @@ func secret(ctx context.Context, st *store.Store, b box, name string) (out [32]b
 	if err != nil {
 		return out, err
 	}
-	plain, err := b.open(kept, []byte(name))
+	plain, err := b.Open(kept, []byte(name))
 	if err != nil || copy(out[:], plain) != len(out) {
 		return out, fault.Wrap(fault.Broken, "secret", "a secret of sign-ins was altered or damaged in the database", err).
 			WithHint("run `cairn scrub`")
@@ -192,10 +194,10 @@ func secret(ctx context.Context, st *store.Store, b box, name string) (out [32]b
 }
 
 // newSecret keeps a new secret unless another process was faster.
-func newSecret(ctx context.Context, st *store.Store, b box, name string) (kept []byte, err error) {
+func newSecret(ctx context.Context, st *store.Store, b box.Box, name string) (kept []byte, err error) {
 	var raw [32]byte
 	rand.Read(raw[:]) // never fails: crypto/rand, Go 1.24
-	fresh := b.seal(raw[:], []byte(name))
+	fresh := b.Seal(raw[:], []byte(name))
 	err = st.Update(ctx, func(tx *store.Tx) (err error) {
 		if kept, err = tx.Meta(name); err != nil || kept != nil {
 			return err

@@ -63,7 +63,7 @@ func (d *Door) Keep(a Actor, thing string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, "standing", "who asks cannot be kept", err)
 	}
-	return d.box.seal(plain, standingBound(thing)), nil
+	return d.box.Seal(plain, standingBound(thing)), nil
 }
 
 // KeepSession seals the session of a patient, so that what she started in it can
@@ -78,13 +78,13 @@ func (d *Door) KeepSession(a Actor, thing string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.box.seal(plain, sessionBound(thing)), nil
+	return d.box.Seal(plain, sessionBound(thing)), nil
 }
 
 // Session returns the patient whose session was kept for a thing. It fails with
 // Refused when the session has ended, with Broken when what was kept was altered.
 func (d *Door) Session(sealed []byte, thing string) (Actor, error) {
-	plain, err := d.box.open(sealed, sessionBound(thing))
+	plain, err := d.box.Open(sealed, sessionBound(thing))
 	if err != nil {
 		return Actor{}, brokenStanding(err)
 	}
@@ -104,7 +104,7 @@ func sessionBound(thing string) []byte { return append([]byte("cairn/session/v1\
 // registered any more or only operates the node, and when the organisation has
 // left; with Broken when what was kept was altered.
 func (d *Door) Standing(sealed []byte, thing string) (Actor, error) {
-	plain, err := d.box.open(sealed, standingBound(thing))
+	plain, err := d.box.Open(sealed, standingBound(thing))
 	if err != nil {
 		return Actor{}, brokenStanding(err)
 	}

@@ -183,7 +183,7 @@ func TestSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Session(d.box.seal(old, sessionBound("export 1")), "export 1"); !fault.Is(err, fault.Refused) {
+	if _, err := d.Session(d.box.Seal(old, sessionBound("export 1")), "export 1"); !fault.Is(err, fault.Refused) {
 		t.Errorf("a session that has ended: %v", err)
 	}
 	for _, a := range []Actor{{}, {kind: Staff, organisation: "north", client: "ehr", person: "p"}, {kind: Operator, organisation: "north", client: "op"}} {

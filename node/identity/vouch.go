@@ -55,7 +55,7 @@ func (d *Door) BeginProvider(ctx context.Context, e Errand) (to string, c *http.
 	if err != nil {
 		return "", nil, fault.Wrap(fault.Broken, "provider", "a sign-in cannot be begun", err)
 	}
-	c = d.Cookie(encode(d.box.seal(plain, errandBound)))
+	c = d.Cookie(encode(d.box.Seal(plain, errandBound)))
 	c.Name, c.MaxAge = d.errandName(), int(errandLife.Seconds())
 	return to, c, nil
 }
@@ -101,7 +101,7 @@ func (d *Door) errandOf(r *http.Request, now time.Time) (e errand, err error) {
 	if err != nil {
 		return e, err
 	}
-	plain, err := d.box.open(sealed, errandBound)
+	plain, err := d.box.Open(sealed, errandBound)
 	if err == nil {
 		err = json.Unmarshal(plain, &e)
 	}

@@ -1,4 +1,7 @@
-package identity
+// Package once remembers what was used, so that what is good once is not taken a
+// second time: assertions, nonces, proofs of possession. It is the memory of one
+// process, bounded, and gone with it; where that is too little the store remembers.
+package once
 
 import (
 	"crypto/sha256"
@@ -8,24 +11,25 @@ import (
 	"cairn/node/fault"
 )
 
-// onceLimit bounds how much that was used is remembered: at the rate that fills
+// limit bounds how much that was used is remembered: at the rate that fills
 // it, 8,000 proofs a second, a node has other troubles. Beyond it nothing more
 // is taken until something has ended.
-const onceLimit = 1 << 20
+const limit = 1 << 20
 
-// once remembers what was used until it would have expired anyway. It keeps
+// Memory remembers what was used until it would have expired anyway. It keeps
 // hashes in bundles that end in the same minute, so that forgetting costs
 // nothing. Only what is otherwise good may be handed to it, or strangers fill it.
-type once struct {
+// The zero Memory is empty. Its methods are safe for concurrent use.
+type Memory struct {
 	mu    sync.Mutex
 	used  map[int64]map[[16]byte]struct{} // by the minute after whose end they are forgotten
 	count int
 	swept int64
 }
 
-// first tells whether id was not used before, and marks it used until then. It
+// First tells whether id was not used before, and marks it used until then. It
 // is Busy when it can remember no more.
-func (o *once) first(id string, until, now time.Time) (bool, error) {
+func (o *Memory) First(id string, until, now time.Time) (bool, error) {
 	sum := sha256.Sum256([]byte(id))
 	key, minute := [16]byte(sum[:16]), until.Unix()/60
 	o.mu.Lock()
@@ -36,7 +40,7 @@ func (o *once) first(id string, until, now time.Time) (bool, error) {
 			return false, nil
 		}
 	}
-	if o.count >= onceLimit {
+	if o.count >= limit {
 		return false, fault.New(fault.Busy, "replay-memory", "this node has too many requests at this moment").WithHint("try again in a minute")
 	}
 	if o.used == nil {
@@ -51,7 +55,7 @@ func (o *once) first(id string, until, now time.Time) (bool, error) {
 }
 
 // forget drops what ended before a minute.
-func (o *once) forget(now int64) {
+func (o *Memory) forget(now int64) {
 	if now == o.swept {
 		return
 	}
