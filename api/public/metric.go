@@ -55,7 +55,7 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
 	}
 	for _, k := range s.Keys {
-		if k.State == rotation.InForce {
+		if k.State == rotation.InForce && !k.Due.IsZero() {
 			out <- prometheus.MustNewConstMetric(gaugeDue, prometheus.GaugeValue, float64(k.Due.Unix()), k.Use.String())
 		}
 	}

@@ -116,6 +116,8 @@ func (k memberKey) words() string {
 	switch {
 	case k.State == "in-force" && k.Until != 0:
 		return "in force until the next one is" + missing
+	case k.State == "in-force" && k.Due == 0:
+		return "in force since a moment ago" + missing
 	case k.State == "in-force" && time.Now().After(due):
 		return "in force, overdue since " + due.Format(time.DateOnly) + missing
 	case k.State == "in-force":

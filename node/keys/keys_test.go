@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"cairn/ledger/member"
 	"cairn/node/fault"
 )
 
@@ -77,5 +78,54 @@ func TestUnknownKMSIsRefused(t *testing.T) {
 	}
 	if _, err := Open(context.Background(), dir, "nosuchkms://x"); fault.As(err).Code != "kms-url" {
 		t.Fatalf("have %v", err)
+	}
+}
+
+// TestMake: a next key is there after a restart, beside the first one; what a crash
+// left of one that was being written is no key and in nobody's way.
+func TestMake(t *testing.T) {
+	dir := t.TempDir()
+	if err := Create(dir); err != nil {
+		t.Fatal(err)
+	}
+	open := func() *Ring {
+		ring, err := Open(context.Background(), dir, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ring.Close() })
+		return ring
+	}
+	ring := open()
+	for _, use := range ring.uses() {
+		made, err := ring.Make(use)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "."+made.File+partSuffix), []byte("half a k"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := writeWhole(filepath.Join(dir, made.File), []byte("another")); fault.As(err).Code != "key-exists" {
+			t.Errorf("%s is overwritten: %v", made.File, err)
+		}
+		again := open()
+		if len(again.of(use)) != 2 || !again.Holds(use, made.Public) || !again.Holds(use, ring.of(use)[0].Public) {
+			t.Errorf("%s: %d keys after a restart", use, len(again.of(use)))
+		}
+	}
+	if public := ring.Public(); len(public) != 4 || !bytes.Equal(public[0].Public, ring.of(public[0].Use)[0].Public) {
+		t.Error("the first keys are not the first any more")
+	}
+	follower := filepath.Join(t.TempDir(), "keys")
+	if err := CreateFollower(dir, follower, ""); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenFollower(context.Background(), follower, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Make(member.UseValidator); fault.As(err).Code != "key-votes" || f.Votes() {
+		t.Errorf("a process without a vote makes a key that votes: %v", err)
 	}
 }

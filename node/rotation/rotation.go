@@ -83,9 +83,9 @@ type Key struct {
 	State  State
 	From   uint64    // the first height at which it counts
 	Until  uint64    // the first at which it does not any more; 0: open
-	Begins time.Time // when From was reached; zero if it is not
+	Begins time.Time // when From was reached; zero if no block since has changed a book
 	Ends   time.Time // when Until was
-	Due    time.Time // of a key in force: when its time is up
+	Due    time.Time // of a key in force: when its time is up; zero while Begins is
 	Held   bool      // this process can sign with it; of keys that are followed it is not asked
 }
 
@@ -141,7 +141,9 @@ func (d *Desk) line(k member.Key, height uint64) (out Key, err error) {
 	switch {
 	case k.At(height):
 		out.State, out.Held = InForce, d.ring.Holds(k.Use, k.Public)
-		out.Due = out.Begins.Add(d.cfg.MaxAge)
+		if !out.Begins.IsZero() {
+			out.Due = out.Begins.Add(d.cfg.MaxAge)
+		}
 	case k.From > height:
 		out.State, out.Held = Next, d.ring.Holds(k.Use, k.Public)
 	}
@@ -184,7 +186,7 @@ func (d *Desk) Warnings(now time.Time) (out []Warning, err error) {
 	for _, k := range all {
 		use := k.Use.String()
 		switch {
-		case k.State == InForce && k.Until == 0 && now.Add(Ahead).After(k.Due):
+		case k.State == InForce && k.Until == 0 && !k.Due.IsZero() && now.Add(Ahead).After(k.Due):
 			out = append(out, Warning{k, "the " + use + " key " + k.ID + " should be followed by another before " + k.Due.UTC().Format(time.DateOnly) +
 				": cairn keys rotate --use " + use})
 		case k.State == Next && !k.Held && (k.Use != member.UseValidator || d.ring.Votes()):

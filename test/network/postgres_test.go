@@ -160,6 +160,7 @@ func TestTwoProcessesOfOneHospital(t *testing.T) {
 	t.Run("three uses are three at both together", p.uses)
 	t.Run("an export of one is the other's too", p.exports)
 	t.Run("a patient's own export too", p.ownExport)
+	t.Run("both sign with keys that one of them made", p.keys)
 	t.Run("the other seals when the one that does is killed", p.takeover)
 	t.Run("both go on after the database server was killed", p.restart)
 	t.Run("scrub finds nothing", func(t *testing.T) {
@@ -291,6 +292,32 @@ func (p *pair) consent(t *testing.T) {
 		}
 		comes(ctx, t, "b refuses after the stop", func() bool { return read() == http.StatusNotFound })
 	}
+}
+
+// keys has each process make one of the hospital's next keys: what the other one
+// signs then is signed with it. The process without the vote makes none that votes.
+func (p *pair) keys(t *testing.T) {
+	ctx := within(t, time.Minute)
+	for _, c := range []struct {
+		at        *client.Client
+		use, says string
+	}{{p.operator, "seal", `"ended":true}`}, {p.a.Operator, "client", `"ended":true}`}, {p.operator, "validator", "has no vote"}} {
+		a, err := c.at.With(ctx, http.MethodPost, "/admin/keys/"+c.use, http.Header{"Content-Type": {"application/json"}}, []byte(`{}`))
+		if err != nil || a.Status != http.StatusOK || !strings.Contains(string(a.Body), c.says) {
+			t.Errorf("%s: %d, %s, %v", c.use, a.Status, a.Body, err)
+		}
+	}
+	for _, h := range []*demo.Hospital{p.a, p.b} {
+		if warnings := status(t, h).Warnings; len(warnings) > 0 {
+			t.Errorf("%s warns of %q", h.Dir, warnings)
+		}
+	}
+	for _, ehr := range []*client.Client{p.a.EHR, p.ehrB} {
+		if _, err := ehr.Expect(ctx, http.StatusCreated, http.MethodPost, "/fhir/Patient", []byte(`{"resourceType":"Patient"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	comes(ctx, t, "everything is sealed", func() bool { s := status(t, p.a); return s.SealedSize == s.LogSize })
 }
 
 // takeover kills the process that seals and sees the other one do it.
