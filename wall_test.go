@@ -45,7 +45,7 @@ var rooms = []room{
 	{"node/term", desk, "a desk never imports a desk"},
 	{"node/reindex", desk, "a desk never imports a desk"},
 	{"node/judge", desk, "a desk never imports a desk"},
-	{"node/grant", append([]string{"consent"}, desk...), "a desk never imports a desk"},
+	{"node/grant", append([]string{"ledger/member"}, desk...), "a desk never imports a desk"},
 	{"node/account", desk, "a desk never imports a desk"},
 	{"node/staff", desk, "a desk never imports a desk"},
 	{"node/emergency", desk, "a desk never imports a desk"},

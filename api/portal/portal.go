@@ -82,6 +82,7 @@ func (s *Server) Handler() http.Handler {
 		"DELETE /portal/passkeys/{id}":          s.remove,
 		"GET /portal/sessions":                  s.sessions,
 		"DELETE /portal/sessions/{id}":          s.end,
+		"POST /portal/drafts":                   s.draft,
 		"GET /portal/consents":                  s.consents,
 		"GET /portal/consents/{commitment}":     s.signed,
 		"GET /portal/claims":                    s.claims,
@@ -186,10 +187,11 @@ type consent struct {
 	StoppedAt  uint64 `json:"stopped_at,omitempty"`
 	Uses       int64  `json:"uses,omitempty"`
 	Used       int64  `json:"used,omitempty"`
+	Ends       int64  `json:"ends,omitempty"`
 }
 
 func shown(h grant.Held) consent {
-	return consent{hexOf(h.Commitment), h.Grantee, h.Text, h.Issued, h.SealedAt, h.Stopped, h.StoppedAt, h.Uses, h.Used}
+	return consent{hexOf(h.Commitment), h.Grantee, h.Text, h.Issued, h.SealedAt, h.Stopped, h.StoppedAt, h.Uses, h.Used, h.Ends}
 }
 
 // consentLimit bounds a slip with its path and assertion, in bytes of JSON.

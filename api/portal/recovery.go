@@ -81,6 +81,7 @@ func (s *Server) deposit(w http.ResponseWriter, r *http.Request, actor identity.
 	var in struct {
 		Deposit   []byte          `json:"deposit"` // base64
 		Assertion face.Credential `json:"assertion"`
+		Kit       secret          `json:"kit"` // an image, which is no secret, in the same form
 	}
 	if err := face.JSON(w, r, face.MaxJSON, &in); err != nil {
 		return err
@@ -93,7 +94,7 @@ func (s *Server) deposit(w http.ResponseWriter, r *http.Request, actor identity.
 	if err != nil {
 		return fault.Wrap(fault.Invalid, "deposit", "the deposit is malformed", err)
 	}
-	if err := s.Recovery.Leave(r.Context(), actor, dep, signed); err != nil {
+	if err := s.Recovery.Leave(r.Context(), actor, dep, signed, in.Kit); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -113,12 +114,16 @@ func (s *Server) recoveries(w http.ResponseWriter, r *http.Request, actor identi
 		Until  int64          `json:"until,omitempty"`
 		Delay  int64          `json:"delay"`
 		Device string         `json:"device,omitempty"`
+		Kit    string         `json:"kit,omitempty"`
 	}
 	out := make([]shown, len(list))
 	for i, one := range list {
-		out[i] = shown{hexOf(one.ID), one.By, one.State, one.Until, one.Delay, one.Device}
+		out[i] = shown{hexOf(one.ID), one.By, one.State, one.Until, one.Delay, one.Device, ""}
+		if one.Kit != [32]byte{} {
+			out[i].Kit = hexOf(one.Kit)
+		}
 	}
-	face.Write(w, http.StatusOK, map[string]any{"recoveries": out})
+	face.Write(w, http.StatusOK, map[string]any{"recoveries": out, "least": s.Recovery.Least})
 	return nil
 }
 

@@ -9,8 +9,11 @@ import (
 	"log/slog"
 	"time"
 
+	"cairn/consent"
 	"cairn/consent/mandate"
 	"cairn/consent/slip"
+	"cairn/fhir/resource"
+	"cairn/ledger/member"
 	"cairn/node/evidence"
 	"cairn/node/fault"
 	"cairn/node/gate"
@@ -29,6 +32,7 @@ const (
 type Chain interface {
 	Mark(image [32]byte) (height uint64, present bool)
 	Changed() <-chan struct{} // closed at the next executed block
+	Member(id string) (member.Member, bool)
 }
 
 // Beat seals what waits.
@@ -163,7 +167,7 @@ func (d *Desk) Accept(ctx context.Context, s *slip.Slip, path slip.Path, signed 
 	if err := d.keep(ctx, s, signature, signer); err != nil {
 		return Held{}, err
 	}
-	return d.held(commitment, s, slip.Text(terms)), nil
+	return d.held(commitment, s, terms), nil
 }
 
 // authorised checks that the patient's passkey at this hospital, or that of who
@@ -290,10 +294,14 @@ type Held struct {
 	StoppedAt  uint64 // height of the stop mark
 	Uses       int64  // for how many accesses it is good, 0 for any number
 	Used       int64  // how many were allowed by it
+	Ends       int64  // when it ends by itself, Unix milliseconds; 0 if it does not
 }
 
-func (d *Desk) held(commitment [32]byte, s *slip.Slip, text string) Held {
-	h := Held{Commitment: commitment, Grantee: s.Grantee, Text: text, Issued: s.IssuedAt}
+func (d *Desk) held(commitment [32]byte, s *slip.Slip, terms consent.Terms) Held {
+	h := Held{Commitment: commitment, Grantee: s.Grantee, Text: slip.Text(terms), Issued: s.IssuedAt}
+	if root := terms.Root(); root.Period != (consent.Span{}) && root.Period.Hi != resource.Future {
+		h.Ends = root.Period.Hi
+	}
 	h.SealedAt, _ = d.chain.Mark(gate.Image(commitment))
 	if h.StoppedAt, h.Stopped = d.chain.Mark(s.StopImage); !h.Stopped && s.KitImage != [32]byte{} {
 		h.StoppedAt, h.Stopped = d.chain.Mark(s.KitImage)
@@ -332,7 +340,7 @@ func (d *Desk) List(ctx context.Context, actor identity.Actor) ([]Held, error) {
 		if err != nil {
 			return nil, fault.Wrap(fault.Broken, "slip", "a stored consent is damaged", err)
 		}
-		h := d.held(row.Commitment, s, slip.Text(terms))
+		h := d.held(row.Commitment, s, terms)
 		h.Uses, h.Used = terms.Uses(), used[row.Commitment]
 		out = append(out, h)
 	}

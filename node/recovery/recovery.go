@@ -95,6 +95,7 @@ type lock struct {
 	Cancel    [32]byte `json:"cancel"`              // image of a mark that cancels, where there is no deposit; zero if there is none
 	Cancelled int64    `json:"cancelled,omitempty"` // block time of an old passkey's cancelling
 	Alerted   int64    `json:"alerted,omitempty"`   // when the patient's log said last that it waits
+	Kit       [32]byte `json:"kit,omitzero"`        // what the patient keeps beside a deposit: see Leave
 }
 
 func bound(r *store.Recovery) []byte {
@@ -207,7 +208,11 @@ func patientOnly(actor identity.Actor) error {
 // Leave keeps a deposit that the patient signed with her passkey: from here on
 // its secrets open and cancel. One that nobody opened yet is replaced. It fails
 // with Refused while a recovery waits.
-func (d *Desk) Leave(ctx context.Context, actor identity.Actor, dep *recovery.Deposit, signed slip.Assertion) error {
+//
+// kit is the image with which her printed kit stops what she signs here
+// (slip.Slip.KitImage), zero for none: her next device finds it with List. It is
+// hers to use, and this desk does nothing by it.
+func (d *Desk) Leave(ctx context.Context, actor identity.Actor, dep *recovery.Deposit, signed slip.Assertion, kit [32]byte) error {
 	if err := patientOnly(actor); err != nil {
 		return err
 	}
@@ -231,12 +236,12 @@ func (d *Desk) Leave(ctx context.Context, actor identity.Actor, dep *recovery.De
 			return fault.New(fault.Conflict, "deposit-used", "a secret of this deposit is on the ledger already").WithHint("make fresh ones")
 		}
 	}
-	return d.leave(ctx, dep)
+	return d.leave(ctx, dep, kit)
 }
 
-func (d *Desk) leave(ctx context.Context, dep *recovery.Deposit) error {
+func (d *Desk) leave(ctx context.Context, dep *recovery.Deposit, kit [32]byte) error {
 	row := &store.Recovery{ID: dep.Open, Subject: dep.Subject}
-	if err := d.seal(row, lock{State: stateQuiet, Deposit: dep.Encode(), Delay: dep.Delay}); err != nil {
+	if err := d.seal(row, lock{State: stateQuiet, Deposit: dep.Encode(), Delay: dep.Delay, Kit: kit}); err != nil {
 		return err
 	}
 	draft, err := d.event(proof.KindRecoveryPrepared, dep.Subject, "recovery-deposit", herself)

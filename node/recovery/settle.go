@@ -137,6 +137,7 @@ type Shown struct {
 	Delay  int64  // milliseconds
 	Device string // what the fresh passkey calls itself
 	By     string // "deposit" or "invitation"
+	Kit    [32]byte
 }
 
 // List returns how the signed-in patient can be recovered, and what waits.
@@ -178,7 +179,7 @@ func (d *Desk) shown(row *store.Recovery, l lock) (Shown, error) {
 	case stateEffective:
 		s = recovery.Effective
 	}
-	out := Shown{ID: row.ID, State: s, Until: until, Delay: l.Delay, By: "deposit"}
+	out := Shown{ID: row.ID, State: s, Until: until, Delay: l.Delay, By: "deposit", Kit: l.Kit}
 	if l.Deposit == nil {
 		out.By = "invitation"
 	}

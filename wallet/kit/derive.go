@@ -15,6 +15,8 @@ const (
 	markDomain   = "cairn/kit/stop/v1\x00"
 	keyDomain    = "cairn/kit/wallet/v1"
 	handleDomain = "cairn/kit/handle/v1"
+	openDomain   = "cairn/kit/open/v1"
+	cancelDomain = "cairn/kit/cancel/v1"
 )
 
 // Mark returns the mark that stops everything a patient allowed at one member of
@@ -41,6 +43,19 @@ func (c Code) WalletKey() (key [32]byte, err error) { return c.derive(keyDomain)
 // who has no device left; at each member it is another. It fails with ErrKind.
 func (c Code) Handle(member string) (handle [32]byte, err error) {
 	return c.derive(handleDomain + "\x00" + member)
+}
+
+// Opening returns the secret that opens the recovery at a member, for a patient who
+// has this paper and no wallet: the deposit there has its image. It fails with
+// ErrKind.
+func (c Code) Opening(member string) (secret [32]byte, err error) {
+	return c.derive(openDomain + "\x00" + member)
+}
+
+// Cancelling returns the secret that cancels that recovery, as a mark. It fails with
+// ErrKind.
+func (c Code) Cancelling(member string) (secret [32]byte, err error) {
+	return c.derive(cancelDomain + "\x00" + member)
 }
 
 func (c Code) derive(info string) (out [32]byte, err error) {
