@@ -10,6 +10,7 @@ import (
 	"cairn/api/auth"
 	"cairn/api/face"
 	"cairn/api/fhir"
+	"cairn/api/home"
 	"cairn/api/portal"
 	"cairn/api/public"
 	"cairn/api/signin"
@@ -33,6 +34,7 @@ func faces(n *node.Node, version string) *face.Mux {
 	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Staff: n.Staff, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Trust: n.Trust, Acting: n.Acting, Apps: n.Apps, Emergencies: n.Emergencies, Orders: n.Orders}
 	software := (&auth.Server{Door: n.Door, Apps: n.Apps, Records: n.Records, Root: n.Apps.Root}).Handler()
 	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()
+	own := (&home.Server{Door: n.Door, Home: n.Config.Member, Network: n.Genesis.ID(), Members: members(n)}).Handler()
 	everyone := (&public.Server{Node: n}).Handler()
 
 	mux := face.NewMux()
@@ -47,11 +49,23 @@ func faces(n *node.Node, version string) *face.Mux {
 	mux.Handle("/signin", doorstep)
 	mux.Handle("/signin/", doorstep)
 	mux.Handle("/signout", doorstep)
+	mux.Handle("/home/", own)
+	mux.Handle("/recover", own)
 	mux.Handle("GET "+web.Root, signin.Assets())
 	mux.Handle("/staff/", (&staff.Server{Door: n.Door, Staff: n.Staff, Emergencies: n.Emergencies, Orders: n.Orders}).Handler())
 	mux.Handle("/admin/", (&admin.Server{Node: n}).Handler())
 	mux.Handle("/", everyone)
 	return mux
+}
+
+// members are the hospitals of a node's network, as pages name them.
+func members(n *node.Node) func() []home.Member {
+	return func() (out []home.Member) {
+		for _, m := range n.Chain.Members() {
+			out = append(out, home.Member{ID: m.ID, Name: m.Name})
+		}
+		return out
+	}
 }
 
 // transport tells browsers to come by TLS only, for a year (RFC 6797), below this

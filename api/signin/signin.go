@@ -4,7 +4,6 @@
 package signin
 
 import (
-	"bytes"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -74,30 +73,13 @@ func Assets() http.Handler {
 	})
 }
 
-// policy of pages: scripts and styles of this origin alone, none within the page,
-// nothing framed, passkeys for this page only.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-	"base-uri 'none'; frame-ancestors 'none'"
-
 // frame is what every page shows.
 type frame struct {
 	Title, Hospital, Return string
 }
 
 func (s *Server) show(w http.ResponseWriter, status int, page string, data any) error {
-	var out bytes.Buffer
-	if err := s.pages.ExecuteTemplate(&out, page, data); err != nil {
-		return err
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), microphone=(), geolocation=()")
-	w.WriteHeader(status)
-	w.Write(out.Bytes()) //nolint:errcheck // the client has gone
-	return nil
+	return face.Page(w, status, s.pages, page, data)
 }
 
 func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {

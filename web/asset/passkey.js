@@ -1,14 +1,19 @@
 // What pages need of passkeys (WebAuthn Level 3) and of this server: no more.
 
+import { base64url, random, unbase64url, utf8 } from "./bytes.js";
+
 export const passkeys = "PublicKeyCredential" in window;
 
 // post sends JSON and returns the answer's JSON. It throws an Error whose message
 // may be shown.
-export async function post(path, body) {
+export const post = (path, body) => call("POST", path, body);
+
+// call is post with another method; undefined sends no body.
+export async function call(method, path, body) {
   const answer = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
+    method,
+    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
     credentials: "same-origin",
     cache: "no-store",
   });
@@ -27,51 +32,54 @@ function sentence(text) {
   return /[.!?]$/.test(s) ? s : s + ".";
 }
 
-function bytes(text) {
-  const base64 = text.replaceAll("-", "+").replaceAll("_", "/");
-  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-}
+const encoded = (buffer) => base64url(new Uint8Array(buffer));
 
-function text(buffer) {
-  let s = "";
-  for (const b of new Uint8Array(buffer)) s += String.fromCharCode(b);
-  return btoa(s).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-const listed = (list) => (list || []).map((c) => ({ ...c, id: bytes(c.id) }));
+const listed = (list) => (list || []).map((c) => ({ ...c, id: unbase64url(c.id) }));
 
 // sign has a passkey of this site sign the challenge of the options.
 export async function sign(options) {
   const got = await navigator.credentials.get({
-    publicKey: { ...options, challenge: bytes(options.challenge), allowCredentials: listed(options.allowCredentials) },
+    publicKey: { ...options, challenge: unbase64url(options.challenge), allowCredentials: listed(options.allowCredentials) },
   });
   return {
-    id: got.id, rawId: text(got.rawId), type: got.type,
+    id: got.id, rawId: encoded(got.rawId), type: got.type,
     response: {
-      authenticatorData: text(got.response.authenticatorData),
-      clientDataJSON: text(got.response.clientDataJSON),
-      signature: text(got.response.signature),
+      authenticatorData: encoded(got.response.authenticatorData),
+      clientDataJSON: encoded(got.response.clientDataJSON),
+      signature: encoded(got.response.signature),
     },
   };
 }
 
-// create makes a passkey for this site.
+// evaluate has a passkey of this site say which one it is, and give 32 secret bytes
+// that follow from it and the label (WebAuthn Level 3, 10.1.4): null where the
+// device can give none.
+export async function evaluate(label) {
+  const got = await navigator.credentials.get({
+    publicKey: { challenge: random(32), userVerification: "required", allowCredentials: [], extensions: { prf: { eval: { first: utf8(label) } } } },
+  });
+  const first = got.getClientExtensionResults().prf?.results?.first;
+  return { id: got.id, secret: first ? new Uint8Array(first) : null };
+}
+
+// create makes a passkey for this site, one that can give secrets where the device
+// knows how.
 export async function create(options) {
   const made = await navigator.credentials.create({
     publicKey: {
-      ...options, challenge: bytes(options.challenge), user: { ...options.user, id: bytes(options.user.id) },
-      excludeCredentials: listed(options.excludeCredentials),
+      ...options, challenge: unbase64url(options.challenge), user: { ...options.user, id: unbase64url(options.user.id) },
+      excludeCredentials: listed(options.excludeCredentials), extensions: { prf: {} },
     },
   });
   return {
-    id: made.id, rawId: text(made.rawId), type: made.type,
-    response: { attestationObject: text(made.response.attestationObject), clientDataJSON: text(made.response.clientDataJSON) },
+    id: made.id, rawId: encoded(made.rawId), type: made.type,
+    response: { attestationObject: encoded(made.response.attestationObject), clientDataJSON: encoded(made.response.clientDataJSON) },
   };
 }
 
 // act runs what a form is for when it is submitted, and shows what went wrong.
 export function act(form, work) {
-  const message = document.querySelector("[data-message]");
+  const message = form.querySelector("[data-message]") || document.querySelector("[data-message]");
   const button = form.querySelector("button");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
