@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 
@@ -31,6 +32,9 @@ var hospital struct {
 	url           string
 	ehr, operator *client.Client
 }
+
+// recoveryWaits is how long a recovery waits here.
+const recoveryWaits = 6 * time.Second
 
 // chromium starts browsers.
 var chromium context.Context
@@ -76,7 +80,7 @@ func serve(dir string) (stop func(), err error) {
 	}
 	listen, p2p := free(), free()
 	home := filepath.Join(dir, "north")
-	if out, err := exec.Command(binary, "init", "--dir", home, "--listen", listen, "--p2p", p2p).CombinedOutput(); err != nil {
+	if out, err := exec.Command(binary, "init", "--dir", home, "--listen", listen, "--p2p", p2p, "--recovery-delay", recoveryWaits.String()).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("founding: %w\n%s", err, out)
 	}
 	_, port, _ := net.SplitHostPort(listen)
@@ -119,27 +123,53 @@ func free() string {
 	return l.Addr().String()
 }
 
-// tab opens a browser of a phone's size, with an authenticator that verifies its
-// user. bound tells whether its passkeys stay on the device.
+// tab opens a browser of a phone's size, with a device. bound tells whether its
+// passkeys stay on the device.
 func tab(t *testing.T, bound bool) context.Context {
+	t.Helper()
+	ctx := browser(t)
+	device(t, ctx, bound)
+	return ctx
+}
+
+// browser opens one of a phone's size.
+func browser(t *testing.T) context.Context {
 	t.Helper()
 	first, end := chromedp.NewContext(chromium)
 	t.Cleanup(end)
 	do(t, first, chromedp.Navigate("about:blank"))
-	ctx, cancel := context.WithTimeout(first, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(first, 3*time.Minute)
 	t.Cleanup(cancel)
-	authenticator := &webauthn.VirtualAuthenticatorOptions{
-		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
-		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
-		DefaultBackupEligibility: !bound, DefaultBackupState: !bound,
-	}
 	do(t, ctx, chromedp.EmulateViewport(390, 844), func(ctx context.Context, target *chromedp.Target) (none chromedp.Void, err error) {
 		if _, err = cdp.Call(ctx, target, webauthn.Enable, webauthn.EnableParams{}); err == nil {
-			_, err = cdp.Call(ctx, target, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: authenticator})
+			_, err = cdp.Call(ctx, target, network.ClearBrowserCookies, cdp.Empty{})
 		}
 		return none, err
 	})
 	return ctx
+}
+
+// device gives a browser an authenticator that verifies its user, and knows secrets
+// (PRF).
+func device(t *testing.T, ctx context.Context, bound bool) webauthn.AuthenticatorID {
+	t.Helper()
+	return deviceLike(t, ctx, bound, true)
+}
+
+func deviceLike(t *testing.T, ctx context.Context, bound, secrets bool) webauthn.AuthenticatorID {
+	t.Helper()
+	options := &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true, HasPrf: secrets,
+		DefaultBackupEligibility: !bound, DefaultBackupState: !bound,
+	}
+	return see(t, ctx, func(ctx context.Context, target *chromedp.Target) (webauthn.AuthenticatorID, error) {
+		made, err := cdp.Call(ctx, target, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: options})
+		if err != nil {
+			return "", err
+		}
+		return made.AuthenticatorID, nil
+	})
 }
 
 // do carries steps out, in order.
@@ -177,6 +207,11 @@ func see[T any](t *testing.T, ctx context.Context, step chromedp.Action[T]) T {
 // invite stores a patient and returns her id and a one-time code.
 func invite(t *testing.T) (id, code string) {
 	t.Helper()
+	return inviteAs(t, "Testperson")
+}
+
+func inviteAs(t *testing.T, family string) (id, code string) {
+	t.Helper()
 	ask := func(path, body, name string) string {
 		a, err := hospital.ehr.Expect(t.Context(), http.StatusCreated, http.MethodPost, path, []byte(body))
 		if err != nil {
@@ -189,7 +224,7 @@ func invite(t *testing.T) (id, code string) {
 		s, _ := all[name].(string)
 		return s
 	}
-	id = ask("/fhir/Patient", `{"resourceType":"Patient","name":[{"family":"Testperson","given":["Ada"]}],"birthDate":"1980-12-31","identifier":[{"value":"A-1815"}]}`, "id")
+	id = ask("/fhir/Patient", `{"resourceType":"Patient","name":[{"family":"`+family+`","given":["Ada"]}],"birthDate":"1980-12-31","identifier":[{"value":"A-1815"}]}`, "id")
 	return id, ask("/portal/invitations", `{"patient":"`+id+`"}`, "code")
 }
 
@@ -260,4 +295,15 @@ func picture(t *testing.T, ctx context.Context, name string) {
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), see(t, ctx, chromedp.FullScreenshot(100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// deskPicture is a picture at the width of a desk's screen.
+func deskPicture(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	if os.Getenv("CAIRN_PICTURES") == "" {
+		return
+	}
+	do(t, ctx, chromedp.EmulateViewport(1280, 900))
+	picture(t, ctx, name)
+	do(t, ctx, chromedp.EmulateViewport(390, 844))
 }

@@ -158,7 +158,7 @@ func (r result) refused(what any) bool {
 // whom she sees because he allowed it. The app gets him in its context, reads what
 // its scopes and he allow, and nothing once he has stopped it.
 func TestSMARTFromTheEHR(t *testing.T) {
-	id, code := invite(t)
+	id, code := inviteAs(t, "Lovelace")
 	observation(t, id, "laboratory")
 	observation(t, id, "vital-signs")
 	other, _ := invite(t)
@@ -175,7 +175,7 @@ func TestSMARTFromTheEHR(t *testing.T) {
 	do(t, ctx, chromedp.Click(`a[href="/auth/start"]`))
 	look := func(then string) {
 		through(t, ctx, chromedp.WaitVisible("#look"))
-		do(t, ctx, chromedp.SendKeys("#look", "Testperson"), chromedp.Click("form button"))
+		do(t, ctx, chromedp.SendKeys("#look", "Lovelace"), chromedp.Click("form button"))
 		through(t, ctx, chromedp.WaitVisible(then))
 	}
 	look("[role=status]")
@@ -196,7 +196,7 @@ func TestSMARTFromTheEHR(t *testing.T) {
 	do(t, ctx, chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("[name=app]")].find((b) => b.textContent.includes("Lab Viewer")).click()`))
 	through(t, ctx, chromedp.WaitVisible("button[value=allow]"))
 	picture(t, ctx, "open-consent")
-	if text := see(t, ctx, chromedp.Text("main")); !strings.Contains(text, "Testperson") {
+	if text := see(t, ctx, chromedp.Text("main")); !strings.Contains(text, "Lovelace") {
 		t.Errorf("the physician is asked: %s", text)
 	}
 	do(t, ctx, chromedp.Click("button[value=allow]"))
