@@ -34,6 +34,7 @@ var rooms = []room{
 	{"node/identity/code", nil, "a one-time code knows nobody whom it is for"},
 	{"node/identity/nonce", nil, "a challenge carries what it is about and needs no store"},
 	{"node/identity/box", nil, "what seals rows does not know them"},
+	{"node/identity/passkey", []string{"node/fault", "node/store", "node/identity/box", "node/identity/nonce", "ledger/member"}, "a passkey does not say what its owner may do"},
 	{"node/identity/once", []string{"node/fault"}, "the memory of what was used does not know what that was"},
 	{"node/gate", []string{"node/fault", "node/store", "node/identity", "node/evidence", "consent", "fhir/search", "fhir/scope", "proof"}, "the gate decides and logs; it cannot open the vault"},
 	{"node/vault", []string{"node/fault", "node/store", "node/gate", "proof"}, "the vault opens for a Pass and knows no actor, no desk"},
@@ -93,6 +94,7 @@ var only = []struct {
 	{"github.com/gofhir/fhirpath", []string{"fhir/fhirpath"}, "one room meters the FHIRPath engine, which has no limits of its own"},
 	{"github.com/antlr4-go/", []string{"fhir/fhirpath"}, "the engine's parser"},
 	{"github.com/ory/fosite", []string{"node/oauth"}, "one room knows the OAuth library"},
+	{"github.com/go-webauthn/", []string{"node/identity/passkey"}, "one room reads what browsers answer when a passkey is made"},
 	{"github.com/coreos/go-oidc", []string{"node/identity/provider"}, "one room meets the hospital's OpenID provider"},
 	{"github.com/alecthomas/kong", []string{"cmd"}, "flags end at the roof"},
 }

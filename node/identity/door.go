@@ -15,6 +15,7 @@ import (
 	"cairn/node/identity/dpop"
 	"cairn/node/identity/nonce"
 	"cairn/node/identity/once"
+	"cairn/node/identity/passkey"
 	"cairn/node/identity/provider"
 	"cairn/node/store"
 )
@@ -87,7 +88,8 @@ func New(ctx context.Context, cfg Config, book Directory, st *store.Store, keys 
 	if d.secret, err = secret(ctx, st, d.box, secretKey); err != nil {
 		return nil, err
 	}
-	return d, d.newDecoy()
+	d.decoy, err = passkey.Decoy(d.box)
+	return d, err
 }
 
 // Hospital returns the name of this hospital as the member book has it.

@@ -4,12 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -18,83 +12,22 @@ import (
 	"cairn/consent/slip"
 	"cairn/node/fault"
 	"cairn/node/identity/nonce"
+	"cairn/node/identity/passkey"
 	"cairn/node/store"
 )
 
-// credential is a passkey with what its row seals: its public key, and what its
-// authenticator said of copies when it was used last.
-type credential struct {
-	row                store.Passkey
-	public             []byte // PKIX DER
-	eligible, backedUp bool
-}
-
-// level is what an assertion by the passkey proves.
-func (c *credential) level() Level {
-	if c.eligible {
+// levelOf is what an assertion by the passkey proves.
+func levelOf(k *passkey.Key) Level {
+	if k.Eligible {
 		return LevelSynced
 	}
 	return LevelBound
 }
 
-// Flags of a sealed passkey.
-const (
-	keyEligible = 1 << iota
-	keyBackedUp
-)
-
-// sealCredential returns the row of a passkey.
-func (d *Door) sealCredential(c *credential) *store.Passkey {
-	flags := byte(0)
-	if c.eligible {
-		flags |= keyEligible
-	}
-	if c.backedUp {
-		flags |= keyBackedUp
-	}
-	row := c.row
-	row.Public = d.box.Seal(append([]byte{flags}, c.public...), keyBound(&row))
-	return &row
-}
-
-// openCredential opens the row of a passkey.
-func (d *Door) openCredential(row *store.Passkey) (*credential, *ecdsa.PublicKey, error) {
-	plain, err := d.box.Open(row.Public, keyBound(row))
-	if err != nil || len(plain) == 0 {
-		return nil, nil, brokenPasskey(err)
-	}
-	c := &credential{row: *row, public: plain[1:], eligible: plain[0]&keyEligible != 0, backedUp: plain[0]&keyBackedUp != 0}
-	public, err := x509.ParsePKIXPublicKey(c.public)
-	if err != nil {
-		return nil, nil, brokenPasskey(err)
-	}
-	key, ok := public.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, nil, brokenPasskey(errors.New("not an ECDSA key"))
-	}
-	return c, key, nil
-}
-
-// newDecoy makes a passkey that nobody has. What is signed by one that is not
-// known here is compared with it, so that who asks whether a passkey is known has
-// as much work done for him in either case.
-func (d *Door) newDecoy() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		return err
-	}
-	d.decoy = d.sealCredential(&credential{public: public, row: store.Passkey{Credential: []byte("nobody's"), Subject: "nobody"}})
-	return nil
-}
-
 // asserted checks an assertion over a challenge by a passkey that is registered
 // here, made at this hospital's own site: what was made at another's is worth
 // nothing here, so that no hospital can use at another what it was given.
-func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte) (*credential, *ecdsa.PublicKey, error) {
+func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte) (*passkey.Key, *ecdsa.PublicKey, error) {
 	row, unknown, err := d.registered(ctx, a.CredentialID)
 	if err == nil && d.settler != nil && !isStaff(row.Subject) && !IsRelated(row.Subject) {
 		if err = d.settler.Settle(ctx, row.Subject); err == nil {
@@ -104,7 +37,7 @@ func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, key, err := d.openCredential(row)
+	c, key, err := passkey.Open(d.box, row)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -113,13 +46,13 @@ func (d *Door) asserted(ctx context.Context, a slip.Assertion, challenge []byte)
 	err = slip.VerifyAssertion(a, key, challenge, m.RPID, m.Origins)
 	switch {
 	case unknown:
-		return nil, nil, badPasskey(errors.Join(err, errors.New("not registered here")))
+		return nil, nil, passkey.Bad(errors.Join(err, errors.New("not registered here")))
 	case err != nil:
-		return nil, nil, badPasskey(err)
-	case a.BackupEligible() != c.eligible: // it never changes (WebAuthn Level 3, 7.2)
-		return nil, nil, badPasskey(errors.New("the passkey says another thing of copies than when it was made"))
+		return nil, nil, passkey.Bad(err)
+	case a.BackupEligible() != c.Eligible: // it never changes (WebAuthn Level 3, 7.2)
+		return nil, nil, passkey.Bad(errors.New("the passkey says another thing of copies than when it was made"))
 	}
-	c.backedUp = a.BackedUp()
+	c.BackedUp = a.BackedUp()
 	return c, key, nil
 }
 
@@ -150,11 +83,11 @@ func (d *Door) Signed(ctx context.Context, a slip.Assertion, challenge []byte) (
 	if err != nil {
 		return Signed{}, err
 	}
-	if isStaff(c.row.Subject) {
-		return Signed{}, badPasskey(errors.New("not a patient's"))
+	if isStaff(c.Row.Subject) {
+		return Signed{}, passkey.Bad(errors.New("not a patient's"))
 	}
 	m, _ := d.book.Member(d.member)
-	return Signed{c.row.Subject, key, m.RPID}, nil
+	return Signed{c.Row.Subject, key, m.RPID}, nil
 }
 
 // Attempt is what somebody signs in with.
@@ -170,8 +103,8 @@ type Attempt struct {
 type Proven struct {
 	door  *Door
 	Actor Actor
-	key   *credential // nil: the provider vouches
-	acc   *Account    // nil: a patient
+	key   *passkey.Key // nil: the provider vouches
+	acc   *Account     // nil: a patient
 	at    time.Time
 
 	unkept bool  // the account is to be written as the provider says it is
@@ -194,17 +127,17 @@ func (d *Door) Prove(ctx context.Context, at Attempt) (*Proven, error) {
 		return nil, err
 	}
 	if !ours {
-		return nil, badPasskey(errors.New("unknown or expired nonce"))
+		return nil, passkey.Bad(errors.New("unknown or expired nonce"))
 	}
 	// Only what a registered passkey has signed is remembered.
 	if first, err := d.first(ctx, &d.answered, "nonce "+string(at.Nonce), now.Add(nonce.Life), now); err != nil {
 		return nil, err
 	} else if !first {
-		return nil, badPasskey(errors.New("the nonce was used"))
+		return nil, passkey.Bad(errors.New("the nonce was used"))
 	}
 	p := &Proven{door: d, key: key, at: now}
-	as := Assurance{Level: key.level(), At: now}
-	switch owner := key.row.Subject; {
+	as := Assurance{Level: levelOf(key), At: now}
+	switch owner := key.Row.Subject; {
 	case IsRelated(owner):
 		p.Actor = d.related(owner, as)
 		return p, nil
@@ -219,7 +152,7 @@ func (d *Door) Prove(ctx context.Context, at Attempt) (*Proven, error) {
 func (d *Door) proveStaff(ctx context.Context, p *Proven, at Attempt, as Assurance) error {
 	var acc Account
 	err := d.store.View(ctx, func(v *store.View) (err error) {
-		acc, err = d.AccountIn(v, strings.TrimPrefix(p.key.row.Subject, staffPrefix))
+		acc, err = d.AccountIn(v, strings.TrimPrefix(p.key.Row.Subject, staffPrefix))
 		return err
 	})
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -227,13 +160,13 @@ func (d *Door) proveStaff(ctx context.Context, p *Proven, at Attempt, as Assuran
 	}
 	actor, ok := d.staff(&acc, at.Role, as)
 	if !ok {
-		return badPasskey(ErrAccount)
+		return passkey.Bad(ErrAccount)
 	}
 	// The provider's word is what an account of its own stands on: a passkey
 	// strengthens a session that it began, and begins none.
 	if acc.Provider != "" {
 		if at.Now.person != actor.person || at.Now.session == "" {
-			return badPasskey(errors.New("the provider has not signed her in"))
+			return passkey.Bad(errors.New("the provider has not signed her in"))
 		}
 		actor.ends = at.Now.ends // and no longer than that
 	}
@@ -252,15 +185,15 @@ func (p *Proven) Touch(tx *store.Tx) error {
 	if p.acc != nil {
 		row, err := tx.Account(p.acc.ID)
 		if err != nil || row.Changed != cmp.Or(p.kept, p.acc.Changed) {
-			return badPasskey(ErrAccount)
+			return passkey.Bad(ErrAccount)
 		}
 	}
 	if p.key == nil {
 		return nil
 	}
-	err := tx.TouchPasskey(p.key.row.Credential, p.door.sealCredential(p.key).Public, p.at.UnixMilli())
+	err := tx.TouchPasskey(p.key.Row.Credential, p.key.Seal(p.door.box).Public, p.at.UnixMilli())
 	if fault.Is(err, fault.NotFound) {
-		return badPasskey(errors.New("it was removed"))
+		return passkey.Bad(errors.New("it was removed"))
 	}
 	return err
 }
@@ -295,23 +228,17 @@ func (d *Door) PasskeysIn(v *store.View, owner string) ([]Passkey, error) {
 	}
 	out := make([]Passkey, 0, len(rows))
 	for _, row := range rows {
-		c, _, err := d.openCredential(row)
+		c, _, err := passkey.Open(d.box, row)
 		if err != nil {
 			return nil, err
 		}
-		k := Passkey{ID: keyID(row.Credential), Name: row.Name, Added: time.UnixMilli(row.Added), Synced: c.eligible, BackedUp: c.backedUp}
+		k := Passkey{ID: passkey.ID(row.Credential), Name: row.Name, Added: time.UnixMilli(row.Added), Synced: c.Eligible, BackedUp: c.BackedUp}
 		if row.Used != 0 {
 			k.Used = time.UnixMilli(row.Used)
 		}
 		out = append(out, k)
 	}
 	return out, nil
-}
-
-// keyID is how a passkey is named: credential ids are long.
-func keyID(credential []byte) string {
-	sum := sha256.Sum256(credential)
-	return hex.EncodeToString(sum[:16])
 }
 
 // RenamePasskey gives a passkey of the person who asks another name.
@@ -374,7 +301,7 @@ func (d *Door) ownPasskey(tx *store.Tx, a Actor, id string) (row *store.Passkey,
 	if err != nil {
 		return nil, 0, err
 	}
-	i := slices.IndexFunc(all, func(k *store.Passkey) bool { return keyID(k.Credential) == id })
+	i := slices.IndexFunc(all, func(k *store.Passkey) bool { return passkey.ID(k.Credential) == id })
 	if i < 0 {
 		return nil, 0, fault.New(fault.NotFound, "not-found", "there is no such passkey")
 	}
@@ -392,20 +319,4 @@ func clip(name string) string {
 		name = strings.ToValidUTF8(name[:60], "")
 	}
 	return name
-}
-
-func badPasskey(cause error) error {
-	return fault.Wrap(fault.Unauthenticated, "passkey", "this passkey was not accepted", cause).
-		WithHint("start again; use the device on which the passkey was made")
-}
-
-func brokenPasskey(cause error) error {
-	return fault.Wrap(fault.Broken, "passkey", "a stored passkey was altered or damaged", cause)
-}
-
-// keyBound is what a passkey's row is sealed for: credential and patient.
-func keyBound(k *store.Passkey) []byte {
-	out := binary.BigEndian.AppendUint32([]byte("cairn/passkey/v2\x00"), uint32(len(k.Credential))) //nolint:gosec // at most 1,023
-	out = append(out, k.Credential...)
-	return append(out, k.Subject...)
 }

@@ -14,6 +14,7 @@ import (
 	"cairn/consent/slip"
 	"cairn/node/fault"
 	"cairn/node/identity/nonce"
+	"cairn/node/identity/passkey"
 	"cairn/node/store"
 )
 
@@ -63,8 +64,8 @@ func (a *authenticator) bind(t testing.TB, d *Door, owner string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Registration{door: d, owner: owner, at: time.Now(), key: credential{public: public, eligible: a.flags&0x08 != 0, backedUp: a.flags&0x10 != 0,
-		row: store.Passkey{Credential: a.id, Name: "test"}}}
+	r := Registration{door: d, owner: owner, at: time.Now(), key: passkey.Key{Public: public, Eligible: a.flags&0x08 != 0, BackedUp: a.flags&0x10 != 0,
+		Row: store.Passkey{Credential: a.id, Name: "test"}}}
 	if err := d.store.Update(bg, func(tx *store.Tx) error { _, err := r.Keep(tx); return err }); err != nil {
 		t.Fatal(err)
 	}

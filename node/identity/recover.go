@@ -8,50 +8,28 @@ import (
 	"time"
 
 	"cairn/node/fault"
+	"cairn/node/identity/passkey"
 	"cairn/node/store"
 )
 
 // Fresh is a passkey that was checked and signs nobody in yet: the time lock of a
 // recovery keeps it until it takes the place of the old ones.
-type Fresh struct{ key credential }
-
-// freshText is Fresh as it is kept, sealed, by the desk of recoveries.
-type freshText struct {
-	Credential []byte `json:"credential"`
-	Public     []byte `json:"public"`
-	Name       string `json:"name"`
-	Added      int64  `json:"added"`
-	Eligible   bool   `json:"eligible"`
-	BackedUp   bool   `json:"backed_up"`
-}
+type Fresh struct{ key passkey.Key }
 
 // Encode returns the passkey as it is to be kept: sealed.
-func (f Fresh) Encode() []byte {
-	raw, err := json.Marshal(freshText{f.key.row.Credential, f.key.public, f.key.row.Name, f.key.row.Added, f.key.eligible, f.key.backedUp})
-	if err != nil {
-		panic(err) // bytes, texts, numbers
-	}
-	return raw
-}
+func (f Fresh) Encode() []byte { return f.key.Encode() }
 
 // DecodeFresh reads what Encode gave.
 func DecodeFresh(raw []byte) (Fresh, error) {
-	var t freshText
-	if err := json.Unmarshal(raw, &t); err != nil {
-		return Fresh{}, brokenPasskey(err)
-	}
-	if len(t.Credential) == 0 || len(t.Public) == 0 {
-		return Fresh{}, brokenPasskey(errors.New("a part is missing"))
-	}
-	return Fresh{credential{eligible: t.Eligible, backedUp: t.BackedUp, public: t.Public,
-		row: store.Passkey{Credential: t.Credential, Name: t.Name, Added: t.Added}}}, nil
+	key, err := passkey.Decode(raw)
+	return Fresh{key}, err
 }
 
 // Name returns what the passkey's owner calls it.
-func (f Fresh) Name() string { return f.key.row.Name }
+func (f Fresh) Name() string { return f.key.Row.Name }
 
 // ID names the passkey: SHA-256 of its credential id.
-func (f Fresh) ID() [32]byte { return sha256.Sum256(f.key.row.Credential) }
+func (f Fresh) ID() [32]byte { return sha256.Sum256(f.key.Row.Credential) }
 
 // RecoverOptions are creation options for a passkey that is to take the place of
 // lost ones. What the challenge is about comes back from Recovering.
@@ -64,7 +42,7 @@ func (d *Door) RecoverOptions(about [32]byte) (json.RawMessage, error) {
 func (d *Door) Recovering(response []byte, name string) (about [32]byte, f Fresh, err error) {
 	key, what, err := d.created(toRecover, response, name, time.Now())
 	if err == nil && len(what) != len(about) {
-		err = badPasskey(errors.New("a challenge about nothing"))
+		err = passkey.Bad(errors.New("a challenge about nothing"))
 	}
 	if err != nil {
 		return about, f, err
@@ -78,10 +56,10 @@ func (d *Door) Instate(tx *store.Tx, subject string, f Fresh) error {
 	if _, err := d.Shut(tx, subject); err != nil {
 		return err
 	}
-	f.key.row.Subject = subject
-	err := tx.AddPasskey(d.sealCredential(&f.key))
+	f.key.Row.Subject = subject
+	err := tx.AddPasskey(f.key.Seal(d.box))
 	if fault.Is(err, fault.Conflict) {
-		return brokenPasskey(errors.New("the fresh passkey is somebody else's"))
+		return passkey.Broken(errors.New("the fresh passkey is somebody else's"))
 	}
 	return err
 }

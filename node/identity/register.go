@@ -2,24 +2,14 @@ package identity
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"math/big"
 	"time"
-
-	"github.com/go-webauthn/webauthn/protocol"
-	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
-	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 
 	"cairn/node/fault"
 	"cairn/node/identity/code"
-	"cairn/node/identity/nonce"
+	"cairn/node/identity/passkey"
 	"cairn/node/store"
 )
 
@@ -77,21 +67,7 @@ func (d *Door) creation(purpose string, about []byte, name string, have []*store
 	if !ok {
 		return nil, fault.New(fault.Broken, "member", "this hospital is not in the member book")
 	}
-	handle := make([]byte, 16)
-	rand.Read(handle) // random: a user handle must say nothing of the person (WebAuthn 14.6.1)
-	exclude := make([]map[string]string, len(have))
-	for i, k := range have {
-		exclude[i] = map[string]string{"type": "public-key", "id": base64.RawURLEncoding.EncodeToString(k.Credential)}
-	}
-	return json.Marshal(map[string]any{"publicKey": map[string]any{
-		"challenge": base64.RawURLEncoding.EncodeToString(d.challenges.Issue(purpose, about, time.Now())),
-		"timeout":   nonce.Life.Milliseconds(), "attestation": "none",
-		"rp":                     map[string]string{"id": m.RPID, "name": m.Name},
-		"user":                   map[string]string{"id": base64.RawURLEncoding.EncodeToString(handle), "name": name, "displayName": m.Name},
-		"pubKeyCredParams":       []map[string]any{{"type": "public-key", "alg": -7}},
-		"excludeCredentials":     exclude,
-		"authenticatorSelection": map[string]any{"userVerification": "required", "residentKey": "required", "requireResidentKey": true},
-	}})
+	return passkey.Options(m, d.challenges.Issue(purpose, about, time.Now()), name, have)
 }
 
 // Registration is a passkey that was checked and may be kept. Keep uses the code
@@ -100,7 +76,7 @@ type Registration struct {
 	door  *Door
 	code  *[32]byte // nil: a signed-in person adds it
 	owner string    // of a signed-in person
-	key   credential
+	key   passkey.Key
 	at    time.Time
 
 	// Wait, if it is set, is asked before a patient's passkey that came with a code
@@ -118,7 +94,7 @@ func (d *Door) Register(response []byte, name string) (*Registration, error) {
 		return nil, err
 	}
 	if len(about) != sha256.Size {
-		return nil, badPasskey(errors.New("a challenge about no code"))
+		return nil, passkey.Bad(errors.New("a challenge about no code"))
 	}
 	code := [32]byte(about)
 	return &Registration{door: d, code: &code, key: key, at: now}, nil
@@ -138,10 +114,10 @@ func (d *Door) RegisterMore(a Actor, response []byte, name string) (*Registratio
 		return nil, err
 	}
 	if string(about) != string(d.keyed("owner", owner)) {
-		return nil, badPasskey(errors.New("a challenge that was somebody else's"))
+		return nil, passkey.Bad(errors.New("a challenge that was somebody else's"))
 	}
 	if a.kind == Staff {
-		if err := a.Assured(key.level(), freshFor); err != nil {
+		if err := a.Assured(levelOf(&key), freshFor); err != nil {
 			return nil, err
 		}
 	}
@@ -150,34 +126,14 @@ func (d *Door) RegisterMore(a Actor, response []byte, name string) (*Registratio
 
 // created checks a registration response and returns the passkey and what its
 // challenge was about.
-func (d *Door) created(purpose string, response []byte, name string, now time.Time) (c credential, about []byte, err error) {
+func (d *Door) created(purpose string, response []byte, name string, now time.Time) (key passkey.Key, about []byte, err error) {
 	m, _ := d.book.Member(d.member)
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(response)
-	if err != nil {
-		return c, nil, badPasskey(err)
-	}
-	text := parsed.Response.CollectedClientData.Challenge
-	nonce, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return c, nil, badPasskey(err)
-	}
-	about, ok := d.challenges.About(purpose, nonce, now)
-	if !ok {
-		return c, nil, badPasskey(errors.New("unknown or expired challenge"))
-	}
-	params := []protocol.CredentialParameter{{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256}}
-	if _, err := parsed.Verify(text, m.RPID, m.Origins, nil, nil, protocol.TopOriginDefaultVerificationMode, false, true, true, nil,
-		params, protocol.AttestationPolicy{}, protocol.SignaturePolicy{}); err != nil {
-		return c, nil, badPasskey(err)
-	}
-	data := parsed.Response.AttestationObject.AuthData
-	public, err := coseToPKIX(data.AttData.CredentialPublicKey)
-	if err != nil {
-		return c, nil, badPasskey(err)
-	}
-	c = credential{eligible: data.Flags.HasBackupEligible(), backedUp: data.Flags.HasBackupState(), public: public,
-		row: store.Passkey{Credential: data.AttData.CredentialID, Name: clip(name), Added: now.UnixMilli()}}
-	return c, about, nil
+	key, err = passkey.Created(m, response, func(challenge []byte) (ours bool) {
+		about, ours = d.challenges.About(purpose, challenge, now)
+		return ours
+	})
+	key.Row.Name, key.Row.Added = clip(name), now.UnixMilli()
+	return key, about, err
 }
 
 // Keep stores the passkey, sealed, and returns whose it is. It uses the code up,
@@ -209,28 +165,12 @@ func (r *Registration) Keep(tx *store.Tx) (owner string, err error) {
 			return owner, err
 		}
 	}
-	r.key.row.Subject = owner
-	return owner, tx.AddPasskey(r.door.sealCredential(&r.key))
+	r.key.Row.Subject = owner
+	return owner, tx.AddPasskey(r.key.Seal(r.door.box))
 }
 
 // Synced tells whether the passkey may be copied between devices.
-func (r *Registration) Synced() bool { return r.key.eligible }
-
-// coseToPKIX turns a COSE EC2 P-256 key (RFC 9053, 7.1.1) into PKIX DER.
-func coseToPKIX(cose []byte) ([]byte, error) {
-	var key webauthncose.EC2PublicKeyData
-	if err := webauthncbor.Unmarshal(cose, &key); err != nil {
-		return nil, err
-	}
-	if key.Algorithm != int64(webauthncose.AlgES256) || key.Curve != int64(webauthncose.P256) || len(key.XCoord) != 32 || len(key.YCoord) != 32 {
-		return nil, errors.New("not an ES256 key")
-	}
-	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(key.XCoord), Y: new(big.Int).SetBytes(key.YCoord)}
-	if _, err := public.ECDH(); err != nil { // not a point of the curve
-		return nil, err
-	}
-	return x509.MarshalPKIXPublicKey(public)
-}
+func (r *Registration) Synced() bool { return r.key.Eligible }
 
 func badCode(cause error) *fault.Error {
 	return fault.Wrap(fault.Unauthenticated, "invitation", "this code is unknown, used or expired", cause).

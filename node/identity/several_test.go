@@ -7,6 +7,7 @@ import (
 
 	"cairn/node/fault"
 	"cairn/node/identity/code"
+	"cairn/node/identity/passkey"
 	"cairn/node/keys"
 	"cairn/node/store"
 	"cairn/test/postgres"
@@ -89,7 +90,7 @@ func TestSeveralProcesses(t *testing.T) {
 	hash := b.codeHash(plain)
 	won := make(chan error, 2)
 	for i, d := range []*Door{a, b} {
-		r := Registration{door: d, code: &hash, at: time.Now(), key: credential{row: store.Passkey{Credential: []byte{byte(i), 1, 2, 3}}, public: []byte("x")}}
+		r := Registration{door: d, code: &hash, at: time.Now(), key: passkey.Key{Row: store.Passkey{Credential: []byte{byte(i), 1, 2, 3}}, Public: []byte("x")}}
 		go func() { won <- d.store.Update(bg, func(tx *store.Tx) error { _, err := r.Keep(tx); return err }) }()
 	}
 	if first, second := <-won, <-won; (first == nil) == (second == nil) {
