@@ -114,14 +114,19 @@ func (s *Set) Find(canonical string) *Profile {
 // Loaded is the profile of a canonical reference that was put into the set; nil if there is none.
 func (s *Set) Loaded(canonical string) *Profile { return s.profiles[canonical] }
 
-// With is a set of the profiles of s and more, which s itself does not get.
+// With is a set of the profiles of s and more, which s itself does not get. One of more that has the URL of a built-in
+// profile is found by its version only.
 func (s *Set) With(more ...*Profile) *Set {
 	out := &Set{Terms: s.Terms, Invariants: s.Invariants, profiles: make(map[string]*Profile, len(s.profiles)+len(more))}
 	for url, p := range s.profiles {
 		out.profiles[url] = p
 	}
 	for _, p := range more {
-		out.Add(p)
+		if Builtin(p.URL) == nil || out.Loaded(p.URL) != nil {
+			out.Add(p)
+		} else if p.Version != "" {
+			out.profiles[p.URL+"|"+p.Version] = p
+		}
 	}
 	return out
 }

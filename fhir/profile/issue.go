@@ -40,6 +40,7 @@ const (
 	RuleType      = "resource-type"     // a resource of a type that R4 does not have, or that may not stand here
 	RuleNarrative = "txt-1"             // XHTML beyond what a narrative may hold
 	RuleContained = "dom-3"             // a contained resource that nobody refers to
+	RuleTwice     = "contained-id"      // a contained resource with the id of another one: a fragment names one resource (FHIR R4 2.3.0.2)
 	RuleNested    = "dom-2"             // a contained resource with contained resources
 	RuleVersioned = "dom-4"             // a contained resource with a version of its own
 	RuleLabelled  = "dom-5"             // a contained resource with a security label

@@ -85,9 +85,9 @@ func Contained(home resource.Node, id []byte) resource.Node {
 	return resource.Node{}
 }
 
-// contained checks dom-3 to dom-5 of the resources inside another one.
+// contained checks dom-3 to dom-5 of the resources inside another one, and that each has an id of its own.
 func (c *checker) contained(home, all resource.Node) {
-	used := map[string]bool{}
+	used, ids := map[string]bool{}, map[string]bool{}
 	fragments(home, used)
 	for r := range all.Items() {
 		meta := r.Get("meta")
@@ -98,6 +98,10 @@ func (c *checker) contained(home, all resource.Node) {
 			c.found("invariant", RuleLabelled, "A contained resource has no security label of its own.", meta)
 		}
 		id, _ := r.Get("id").Content()
+		if ids[string(id)] {
+			c.found("duplicate", RuleTwice, "Another contained resource has this id. Give each one of its own.", r.Get("id"))
+		}
+		ids[string(id)] = len(id) > 0
 		if !used["#"+string(id)] && !pointsHome(r) {
 			c.found("invariant", RuleContained, "Nothing refers to this contained resource, and it does not refer to the resource around it.", r)
 		}

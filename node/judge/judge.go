@@ -6,8 +6,8 @@
 // configuration names, read at start, and from the StructureDefinition,
 // ValueSet and CodeSystem resources that this hospital stores. A stored one is
 // used through the gate like any other record, by whoever asks, with its entry
-// in the log. What the folder has stands before what is stored, and both before
-// what is built in: R4's own profiles and US Core's. Other hospitals and patients
+// in the log. What the folder has stands before what is built in, R4's own
+// profiles and US Core's, and that before what is stored. Other hospitals and patients
 // are answered from the folder and what is built in.
 package judge
 
@@ -123,9 +123,13 @@ func (d *Desk) set(ctx context.Context, actor identity.Actor, asked, extensions 
 }
 
 // profile finds one profile, nil if there is none of that URL: a loaded one
-// before a stored one before a built-in one.
+// before a built-in one before a stored one. What is built in stays what its
+// publisher says: a stored one with its URL counts where its version is asked for.
 func (d *Desk) profile(ctx context.Context, actor identity.Actor, canonical string) (*judge.Profile, error) {
 	if p := d.library.Profiles().Loaded(canonical); p != nil || judge.IsCore(canonical) {
+		return p, nil
+	}
+	if p := judge.Builtin(canonical); p != nil {
 		return p, nil
 	}
 	if staff(actor) {
@@ -138,7 +142,7 @@ func (d *Desk) profile(ctx context.Context, actor identity.Actor, canonical stri
 			return d.compile(raw)
 		}
 	}
-	return judge.Builtin(canonical), nil
+	return nil, nil
 }
 
 // staff reports whether an actor may use what this hospital stores for its own.
