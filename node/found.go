@@ -36,7 +36,7 @@ type Founder struct {
 }
 
 // Defaults of the parameters that a consortium is founded with.
-var defaultParams = machine.Params{GraceMillis: 5 * 60 * 1000, SkewMillis: 60_000, BeatMillis: 1000, RecoveryMillis: 72 * 3600 * 1000}
+var defaultParams = machine.Params{GraceMillis: 5 * 60 * 1000, SkewMillis: 60_000, BeatMillis: 1000, RecoveryMillis: machine.DefaultRecoveryMillis}
 
 // Rule changes a parameter that a consortium is founded with.
 type Rule func(*machine.Params)

@@ -31,7 +31,7 @@ type paramsFile struct {
 	SkewMillis  uint64 `json:"skew_millis"`
 	BeatMillis  uint64 `json:"beat_millis"`
 
-	RecoveryMillis uint64 `json:"recovery_millis"`
+	RecoveryMillis uint64 `json:"recovery_millis,omitempty"` // not there: the default, in a genesis from before there was the rule
 }
 
 type memberFile struct {

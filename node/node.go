@@ -217,7 +217,7 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	n.Grants = grant.New(home, n.Genesis.ID(), n.Door, n.gate, n.journal, n.store, n.Chain, n.beat, n.Acting, n.Log)
 	n.Patients = patient.New(home, n.Door, n.journal, n.store, n.gate, n.Acting)
 	if n.Recovery, err = recovery.New(ctx, recovery.Config{
-		Home: home, Network: n.Genesis.ID(), Least: int64(n.Genesis.Params.RecoveryMillis), Key: keys.ChestRecovery, //nolint:gosec // at most a year
+		Home: home, Network: n.Genesis.ID(), Least: int64(n.Genesis.Params.Recovery()), Key: keys.ChestRecovery, //nolint:gosec // at most a year
 	}, n.Door, n.journal, n.store, n.Chain, n.Grants, n.chest, n.Log); err != nil {
 		return err
 	}

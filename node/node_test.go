@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"cairn/ledger/machine"
 	"cairn/node/fault"
 	"cairn/node/gate"
 	"cairn/node/identity"
@@ -157,6 +159,19 @@ func TestGenesisFileHasOneMeaning(t *testing.T) {
 		if _, err := DecodeGenesis(append(append([]byte{}, data...), extra...)); err == nil {
 			t.Errorf("a genesis with %q behind it was taken", extra)
 		}
+	}
+}
+
+// TestGenesisWithoutRecovery reads what a build wrote that did not know how long
+// recoveries wait: it is the network that it was, with the default.
+func TestGenesisWithoutRecovery(t *testing.T) {
+	g, err := ReadGenesis(filepath.Join("testdata", "genesis-without-recovery.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "6d6a686a1b25cf18c0191b2f41e390903dfd4c45c13b124ff181673b986a3c61" // as that build had it
+	if have := fmt.Sprintf("%x", g.ID()); have != id || g.Params.Recovery() != machine.DefaultRecoveryMillis {
+		t.Errorf("network %s, recoveries wait %d", have, g.Params.Recovery())
 	}
 }
 

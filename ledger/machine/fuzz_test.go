@@ -45,6 +45,42 @@ func TestGenesisReadsBack(t *testing.T) {
 	}
 }
 
+// A network that began when there was no rule about recoveries stays the network that it was, and the default holds.
+func TestGenesisWithoutRecovery(t *testing.T) {
+	g := genesis("north", "south")
+	whole := g.Encode()
+	g.Params.RecoveryMillis = 0
+	raw := g.Encode()
+	back, err := machine.DecodeGenesis(raw)
+	if err != nil || !reflect.DeepEqual(back, g) || back.Params.Recovery() != machine.DefaultRecoveryMillis {
+		t.Fatalf("came back as %+v, %v", back, err)
+	}
+	if len(whole) != len(raw)+8 {
+		t.Errorf("%d bytes without the parameter, %d with it", len(raw), len(whole))
+	}
+	for cut := range whole {
+		bad := bytes.Clone(whole)
+		bad[cut] ^= 0x80
+		if g, err := machine.DecodeGenesis(bad); err == nil && !bytes.Equal(g.Encode(), bad) {
+			t.Fatalf("byte %d altered: it encodes to other bytes", cut)
+		}
+	}
+	zero := append(bytes.Clone(raw[:len(raw)-len(members(g))]), make([]byte, 8)...)
+	if _, err := machine.DecodeGenesis(append(zero, members(g)...)); err == nil {
+		t.Error("a parameter that is said to be nothing decodes")
+	}
+}
+
+// members returns the part of an encoded genesis that has its members.
+func members(g machine.Genesis) []byte {
+	raw := g.Encode()
+	size := 2
+	for _, m := range g.Members {
+		size += 4 + len(m.Encode())
+	}
+	return raw[len(raw)-size:]
+}
+
 func TestWhatIsNoGenesis(t *testing.T) {
 	for what, edit := range map[string]func(*machine.Genesis){
 		"no name":          func(g *machine.Genesis) { g.Name = "" },
@@ -69,6 +105,9 @@ func TestWhatIsNoGenesis(t *testing.T) {
 
 func FuzzDecodeGenesis(f *testing.F) {
 	f.Add(genesis("north", "south").Encode())
+	older := genesis("north", "south")
+	older.Params.RecoveryMillis = 0
+	f.Add(older.Encode())
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if g, err := machine.DecodeGenesis(raw); err == nil && !bytes.Equal(g.Encode(), raw) {
 			t.Fatal("decoded bytes encode to others")

@@ -32,12 +32,25 @@ type Params struct {
 	SkewMillis  uint64 // ... or when its clock and the last block differ by more
 	BeatMillis  uint64 // between two routine seals of a member
 
-	RecoveryMillis uint64 // the least time, in block time, that a person's recovery of a lost sign-in waits and can be cancelled
+	// The least time, in block time, that a person's recovery of a lost sign-in waits and can be cancelled. A network that
+	// began when there was no such rule does not say it: 0, which is no part of its encoding. See Recovery.
+	RecoveryMillis uint64
 }
 
-// Validate refuses a parameter that is zero or more than a year.
+// DefaultRecoveryMillis holds in a network that says nothing of it: 72 hours.
+const DefaultRecoveryMillis = 72 * 3600 * 1000
+
+// Recovery returns RecoveryMillis, or what holds where it is not said.
+func (p Params) Recovery() uint64 {
+	if p.RecoveryMillis == 0 {
+		return DefaultRecoveryMillis
+	}
+	return p.RecoveryMillis
+}
+
+// Validate refuses a parameter that is zero, but for one that need not be said, or more than a year.
 func (p Params) Validate() error {
-	for _, v := range [...]uint64{p.GraceMillis, p.SkewMillis, p.BeatMillis, p.RecoveryMillis} {
+	for _, v := range [...]uint64{p.GraceMillis, p.SkewMillis, p.BeatMillis, p.Recovery()} {
 		if v == 0 || v > maxMillis {
 			return ErrParam
 		}
@@ -85,19 +98,51 @@ func (g Genesis) Encode() []byte {
 	w.Uint64(g.Params.GraceMillis)
 	w.Uint64(g.Params.SkewMillis)
 	w.Uint64(g.Params.BeatMillis)
-	w.Uint64(g.Params.RecoveryMillis)
+	if g.Params.RecoveryMillis != 0 {
+		w.Uint64(g.Params.RecoveryMillis)
+	}
 	writeMembers(w, g.Members)
 	return w.Out()
 }
 
 // DecodeGenesis reads an encoded genesis and refuses every other form, and one that Validate refuses.
+//
+// Where RecoveryMillis is not said, the number of members (two bytes, not 0) stands in its place. Read as that parameter
+// it is at least 2^48, which is more than any parameter may be: so no bytes have two meanings.
 func DecodeGenesis(raw []byte) (Genesis, error) {
+	g, err := decodeGenesis(raw, true)
+	if errors.Is(err, errUnsaid) {
+		g, err = decodeGenesis(raw, false)
+	}
+	if err != nil {
+		return Genesis{}, err
+	}
+	if err := g.Validate(); err != nil {
+		return Genesis{}, err
+	}
+	return g, nil
+}
+
+// errUnsaid says that what was read as RecoveryMillis is none.
+var errUnsaid = errors.New("machine: no such parameter")
+
+func decodeGenesis(raw []byte, recovery bool) (Genesis, error) {
 	r := wire.NewReader(raw)
 	head := make([]byte, len(genesisDomain))
 	r.Raw(head)
 	g := Genesis{
 		Name: r.String(32), Time: r.Int64(),
-		Params: Params{GraceMillis: r.Uint64(), SkewMillis: r.Uint64(), BeatMillis: r.Uint64(), RecoveryMillis: r.Uint64()},
+		Params: Params{GraceMillis: r.Uint64(), SkewMillis: r.Uint64(), BeatMillis: r.Uint64()},
+	}
+	if recovery {
+		switch g.Params.RecoveryMillis = r.Uint64(); {
+		case r.Err() != nil:
+			return Genesis{}, r.Err()
+		case g.Params.RecoveryMillis == 0:
+			return Genesis{}, ErrParam
+		case g.Params.RecoveryMillis > maxMillis:
+			return Genesis{}, errUnsaid
+		}
 	}
 	members, err := readMembers(r)
 	if err == nil {
@@ -110,9 +155,6 @@ func DecodeGenesis(raw []byte) (Genesis, error) {
 		return Genesis{}, ErrDomain
 	}
 	g.Members = members
-	if err := g.Validate(); err != nil {
-		return Genesis{}, err
-	}
 	return g, nil
 }
 
