@@ -24,6 +24,8 @@ type Draft struct {
 	Grantee       string // member id of who may, or may not; "" is everyone
 	GranteeName   string // as the patient is shown it
 	CustodianName string // as the patient is shown it
+	Team          string // of the grantee, who alone is meant: "CareTeam/3" of the custodian or "east/Group/7"; "" for all of it
+	TeamName      string // as the patient is shown it
 
 	Actions    []Action // none: any
 	Purposes   []string // codes of v3-PurposeOfUse; none: any
@@ -58,7 +60,9 @@ func (d *Draft) Rule() Rule {
 	if d.Deny {
 		r.Says = Deny
 	}
-	if d.Grantee != "" {
+	if typ, ok := typeIn(d.Team); ok {
+		r.Actors = []Party{{Type: typ, Ref: d.Team, Name: d.TeamName}}
+	} else if d.Grantee != "" {
 		r.Actors = []Party{{Type: "Organization", Ref: d.Grantee, Name: d.GranteeName}}
 	}
 	for _, p := range d.Purposes {
