@@ -22,7 +22,7 @@ type Account struct {
 	Roles        []string `json:"roles"`        // codes of Roles; the first one where she names none
 	Practitioner []string `json:"practitioner"` // by what records name her: Practitioner/17, PractitionerRole/4
 	Units        []string `json:"units"`        // Organization/..., Location/..., HealthcareService/...
-	Teams        []string `json:"teams"`        // CareTeam/...
+	Teams        []string `json:"teams"`        // CareTeam/..., Group/...
 	Provider     string   `json:"provider"`     // issuer of the OpenID provider that vouches for her, "" for none
 	Subject      string   `json:"subject"`      // her sub there
 	Disabled     bool     `json:"disabled"`
@@ -57,7 +57,7 @@ func (a Account) Validate() error {
 	}{
 		{a.Practitioner, []string{"Practitioner", "PractitionerRole"}},
 		{a.Units, []string{"Organization", "Location", "HealthcareService"}},
-		{a.Teams, []string{"CareTeam"}},
+		{a.Teams, []string{"CareTeam", "Group"}},
 	} {
 		if len(list.refs) > maxAccountList || slices.ContainsFunc(list.refs, func(ref string) bool { return !isReference(ref, list.types...) }) {
 			return fault.New(fault.Invalid, "account", "these are references to "+strings.Join(list.types, ", ")+" of this hospital, at most 64").
@@ -99,8 +99,30 @@ func (a Actor) Parties() []string {
 	}
 	id := strings.TrimPrefix(a.person, a.organisation+"/")
 	var out []string
-	for _, ref := range []string{id, "Practitioner/" + id, a.unit} {
-		if isReference(ref, "Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService", "CareTeam") {
+	for _, ref := range append([]string{id, "Practitioner/" + id, a.unit}, a.groups...) {
+		if isReference(ref, "Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService", "CareTeam", "Group") {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+// Teams returns the teams of her organisation, as CareTeam/3 or Group/7, that the
+// person is known to belong to: those of her account, or those that were vouched
+// for. It is nil where that is not known.
+func (a Actor) Teams() []string {
+	switch {
+	case a.kind == Peer:
+		return slices.Clone(a.groups)
+	case a.person == "" || a.kind != Staff && a.kind != Emergency:
+		return nil
+	}
+	if !a.Personal() && a.groups == nil {
+		return nil
+	}
+	out := []string{}
+	for _, ref := range a.Parties() {
+		if isReference(ref, "CareTeam", "Group") {
 			out = append(out, ref)
 		}
 	}

@@ -72,6 +72,7 @@ type Actor struct {
 	family                   string
 	ends                     int64 // of the session in which she asks, Unix milliseconds
 	matter                   string
+	groups                   []string
 }
 
 // Kind returns what kind of actor this is; "" for nobody.

@@ -39,6 +39,7 @@ type B2B struct {
 	OrganizationID   string   `json:"organization_id"`
 	OrganizationName string   `json:"organization_name,omitempty"`
 	Unit             string   `json:"unit,omitempty"`
+	Groups           []string `json:"groups,omitzero"` // of the organisation to which the person belongs: CareTeam/3, Group/7
 	PurposeOfUse     []string `json:"purpose_of_use"`
 	ConsentReference []string `json:"consent_reference,omitempty"` // SlipURL of the slip that the client believes to act under
 }
@@ -254,6 +255,10 @@ func (a Actor) withPerson(b *B2B) (Actor, error) {
 	if a.kind == System {
 		a.kind = Staff
 	}
+	if len(b.Groups) > maxAccountList || slices.ContainsFunc(b.Groups, func(ref string) bool { return !isReference(ref, "CareTeam", "Group") }) {
+		return Actor{}, denied("groups", errors.New("hl7-b2b names groups by reference, CareTeam/3 or Group/7, at most 64"))
+	}
+	a.groups = b.Groups
 	a.person, a.name, a.role, a.unit = a.organisation+"/"+b.SubjectID, b.SubjectName, b.SubjectRole, b.Unit
 	return a, nil
 }

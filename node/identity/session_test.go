@@ -215,7 +215,7 @@ func TestMinted(t *testing.T) {
 	}
 	a := Actor{kind: Staff, organisation: "north", person: "north/1", name: "Dr. A", role: "physician", unit: "ward", purpose: "TREAT", patient: "p",
 		client: "app", session: "s", key: "k", consent: "c", parties: []string{"Practitioner/1"}, assurance: Assurance{Level: LevelProvider, At: time.UnixMilli(1000), Method: "mfa"},
-		scopes: &few, context: "7", delegated: true, through: "App", family: "f", matter: "m"}
+		scopes: &few, context: "7", delegated: true, through: "App", family: "f", matter: "m", groups: []string{"CareTeam/3"}}
 	v, filled := reflect.ValueOf(a), 0
 	for i := range v.NumField() {
 		if !v.Field(i).IsZero() {

@@ -35,23 +35,24 @@ type sealedTokens struct{ door *Door }
 // minted is what a sealed token, and the row of a session, say.
 type minted struct {
 	kept
-	Kind    Kind   `json:"kind"`
-	Patient string `json:"patient"`
-	Session string `json:"session"`
-	Key     string `json:"key"`     // that the token is bound to
-	Consent string `json:"consent"` // that a member believes to act under
-	Matter  string `json:"matter,omitempty"`
-	Expires int64  `json:"expires"` // Unix milliseconds
+	Kind    Kind     `json:"kind"`
+	Patient string   `json:"patient"`
+	Session string   `json:"session"`
+	Key     string   `json:"key"`     // that the token is bound to
+	Consent string   `json:"consent"` // that a member believes to act under
+	Matter  string   `json:"matter,omitempty"`
+	Groups  []string `json:"groups"`  // that were vouched for; nil if nothing was said
+	Expires int64    `json:"expires"` // Unix milliseconds
 }
 
 func mintUntil(a Actor, expires int64) minted {
-	return minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Session: a.session, Key: a.key, Consent: a.consent, Matter: a.matter, Expires: expires}
+	return minted{kept: keep(a), Kind: a.kind, Patient: a.patient, Session: a.session, Key: a.key, Consent: a.consent, Matter: a.matter, Groups: a.groups, Expires: expires}
 }
 
 // actor returns who it was, without rights.
 func (m minted) actor() Actor {
 	a := m.kept.actor()
-	a.kind, a.patient, a.session, a.key, a.consent, a.matter = m.Kind, m.Patient, m.Session, m.Key, m.Consent, m.Matter
+	a.kind, a.patient, a.session, a.key, a.consent, a.matter, a.groups = m.Kind, m.Patient, m.Session, m.Key, m.Consent, m.Matter, m.Groups
 	return a
 }
 

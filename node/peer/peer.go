@@ -91,14 +91,24 @@ type Answer struct {
 type Person struct {
 	ID, Name, Role, Unit string // the id without the member's own
 	Purpose              string // v3-PurposeOfUse code
+	Groups               string // teams to which the person belongs, with spaces between them
+	Grouped              bool   // these are all; otherwise it is not known
 	Consent              string // commitment of the slip that the member believes to act under, in hexadecimal; may be ""
+}
+
+// groups are the teams that the claim names; nil says nothing.
+func (p Person) groups() []string {
+	if !p.Grouped {
+		return nil
+	}
+	return strings.Fields(p.Groups)
 }
 
 // PersonOf returns whom this hospital vouches for when an actor asks.
 func (c *Client) PersonOf(actor identity.Actor, consent string) Person {
 	return Person{
 		ID: strings.TrimPrefix(actor.Person(), c.home+"/"), Name: actor.Name(), Role: actor.Role(), Unit: actor.Unit(),
-		Purpose: actor.Purpose(), Consent: consent,
+		Purpose: actor.Purpose(), Groups: strings.Join(actor.Teams(), " "), Grouped: actor.Teams() != nil, Consent: consent,
 	}
 }
 
@@ -268,7 +278,7 @@ func (c *Client) signIn(ctx context.Context, to member.Member, who Person) (Toke
 		Expiry: jwt.NewNumericDate(now.Add(time.Minute)), IssuedAt: jwt.NewNumericDate(now), ID: uuid.NewString(),
 		Extensions: identity.Extensions{B2B: &identity.B2B{
 			Version: "1", OrganizationID: c.home, SubjectID: who.ID, SubjectName: who.Name,
-			SubjectRole: who.Role, Unit: who.Unit, PurposeOfUse: []string{who.Purpose}, ConsentReference: consent,
+			SubjectRole: who.Role, Unit: who.Unit, Groups: who.groups(), PurposeOfUse: []string{who.Purpose}, ConsentReference: consent,
 		}},
 	})
 	if err != nil {
