@@ -9,7 +9,6 @@ import (
 
 	"cairn/consent"
 	"cairn/node"
-	"cairn/wallet"
 )
 
 const because = "found unconscious in the hall, no papers"
@@ -276,11 +275,7 @@ func TestClosedUnderGlass(t *testing.T) {
 		t.Helper()
 		patient := newPatient(t)
 		store(t, `{"resourceType":"AllergyIntolerance","patient":{"reference":"Patient/`+patient+`"},"code":{"text":"penicillin"}}`)
-		code, _ := invite(t, patient)
-		w := wallet.New(hospital.node.Trust().ID, http.DefaultClient)
-		if err := w.Register(t.Context(), wallet.Home{ID: "north", Name: "North", URL: hospital.url}, code); err != nil {
-			t.Fatal(err)
-		}
+		w := walletOf(t, patient)
 		d := consent.Draft{Signed: 1, Deny: true}
 		say(&d)
 		if _, err := w.Grant(t.Context(), d, "north"); err != nil {

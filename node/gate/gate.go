@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -225,6 +226,9 @@ func (g *Gate) draft(v *verdicts, group group, uses map[string]use) (*evidence.D
 	}
 	if t, ok := v.ties[group.subject]; ok && d.Allowed {
 		ev.Detail = t.said()
+	}
+	if said := v.member[group.subject]; said != "" && d.Allowed && d.Grant != "" {
+		ev.Detail = strings.TrimPrefix(ev.Detail+"; "+said, "; ")
 	}
 	if of := v.uses(&d, group, uses); of != "" {
 		ev.Grant = of

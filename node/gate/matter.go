@@ -109,6 +109,9 @@ func (v *verdicts) byMatter(view *store.View, subject string) (consent.Decision,
 			return consent.Decision{}, err
 		}
 		grants = append(grants, said...)
+		if ask.Actor, err = v.asker(view, subject); err != nil {
+			return consent.Decision{}, err
+		}
 	}
 	d := consent.Decide(ask, grants, consent.Policy{Home: v.gate.home})
 	if d.Grant == m.ID {

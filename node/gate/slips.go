@@ -29,6 +29,7 @@ type held struct {
 	terms      consent.Terms
 	mark, stop [32]byte // images in the register
 	kit        [32]byte // as stop; zero if there is none
+	teams      []team   // that the terms name
 }
 
 // Reference returns how a slip is named in logs, decisions and answers.
@@ -142,7 +143,8 @@ func (g *Gate) load(ctx context.Context, view *store.View, subject string) (out 
 		if err != nil {
 			return holding{}, fault.Wrap(fault.Broken, "slip", "a stored consent does not compile", err)
 		}
-		out.slips = append(out.slips, held{Reference(row.Commitment), s.Grantee, terms, Image(row.Commitment), s.StopImage, s.KitImage})
+		root := terms.Root()
+		out.slips = append(out.slips, held{Reference(row.Commitment), s.Grantee, terms, Image(row.Commitment), s.StopImage, s.KitImage, teamsIn(&root, nil)})
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"cairn/consent"
@@ -19,20 +20,22 @@ type verdicts struct {
 	actor     identity.Actor
 	ask       Ask
 	bySubject map[string]consent.Decision
-	consulted bool            // slips were looked at
-	epoch     uint64          // as of which all of them were
-	torn      bool            // not all were of one epoch
-	scoped    map[string]bool // by type and id: what scopes let through by more than facets
-	claim     string          // how the slip that another member named for the patient stands here, "" for none
-	ties      map[string]tie  // by subject: why the actor treats her
-	limits    map[string]use  // by reference: the slips whose uses are counted
-	matter    *Matter         // that the actor stands on, once it was looked at
-	reach     consent.Terms   // what that reaches
+	consulted bool              // slips were looked at
+	epoch     uint64            // as of which all of them were
+	torn      bool              // not all were of one epoch
+	scoped    map[string]bool   // by type and id: what scopes let through by more than facets
+	claim     string            // how the slip that another member named for the patient stands here, "" for none
+	ties      map[string]tie    // by subject: why the actor treats her
+	groups    map[string][]team // by subject: the teams that her consents name
+	member    map[string]string // by subject: why the actor belongs to such teams
+	limits    map[string]use    // by reference: the slips whose uses are counted
+	matter    *Matter           // that the actor stands on, once it was looked at
+	reach     consent.Terms     // what that reaches
 	err       error
 }
 
 func (g *Gate) verdicts(ctx context.Context, actor identity.Actor, ask Ask) *verdicts {
-	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision), scoped: make(map[string]bool), ties: make(map[string]tie), limits: make(map[string]use)}
+	return &verdicts{gate: g, ctx: ctx, actor: actor, ask: ask, bySubject: make(map[string]consent.Decision), scoped: make(map[string]bool), ties: make(map[string]tie), limits: make(map[string]use), groups: make(map[string][]team), member: make(map[string]string)}
 }
 
 // saw notes as of which epoch a patient's slips were looked at.
@@ -148,7 +151,11 @@ func (v *verdicts) decide(view *store.View, subject string) (consent.Decision, e
 	if err != nil {
 		return consent.Decision{}, err
 	}
-	ask := consent.Ask{Actor: v.actor.For(subject), Action: v.ask.Action, Purpose: v.actor.Purpose(), Now: time.Now().UnixMilli()}
+	asker, err := v.asker(view, subject)
+	if err != nil {
+		return consent.Decision{}, err
+	}
+	ask := consent.Ask{Actor: asker, Action: v.ask.Action, Purpose: v.actor.Purpose(), Now: time.Now().UnixMilli()}
 	d := consent.Decide(ask, grants, policy)
 	if len(policy.Purposes) == 0 && d.Rule == rulePurpose {
 		d = unrelated(d)
@@ -228,6 +235,11 @@ func (v *verdicts) grants(view *store.View, subject string) ([]consent.Grant, er
 		used, err := v.used(view, &h)
 		if err != nil {
 			return nil, err
+		}
+		for _, t := range h.teams {
+			if !slices.Contains(v.groups[subject], t) {
+				v.groups[subject] = append(v.groups[subject], t)
+			}
 		}
 		out[i] = consent.Grant{Ref: h.ref, Terms: h.terms, Facts: consent.Facts{Committed: true, Stopped: v.gate.stopped(h), Used: used}}
 	}

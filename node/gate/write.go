@@ -153,6 +153,11 @@ func (g *Gate) mayTouch(ctx context.Context, actor identity.Actor, ask Ask) erro
 			Outcome: consent.NotPermitted, Rule: "policy.role", Explanation: "This is not what the person's role is for.",
 		}, nil)
 	}
+	if ask.Subject == "" && ask.Type == "CareTeam" {
+		return g.refuse(ctx, actor, ask, consent.Decision{
+			Outcome: consent.NotPermitted, Rule: "policy.team", Explanation: "Who belongs to a team that is about no one patient is for the hospital's software to say.",
+		}, nil)
+	}
 	if ask.Subject == "" || !g.bound(actor) {
 		return nil
 	}
