@@ -48,6 +48,9 @@ func setUp(m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer town.Close()
+	if err := shortGlass(town, "west"); err != nil {
+		return 1, err
+	}
 	if err := allowHooks(town); err != nil {
 		return 1, err
 	}
