@@ -57,6 +57,8 @@ type Desk struct {
 	log     *slog.Logger
 
 	mu sync.Mutex // one key is made and announced at a time
+
+	times sync.Map // when heights at which keys begin or end were reached: uint64 to time.Time
 }
 
 // New makes the desk.
@@ -155,11 +157,16 @@ func (d *Desk) reached(height uint64) (time.Time, error) {
 	if height <= 1 {
 		return time.UnixMilli(d.cfg.Genesis), nil
 	}
-	at, reached, err := d.chain.Reached(height)
+	if at, known := d.times.Load(height); known {
+		return at.(time.Time), nil //nolint:forcetypeassert // nothing else is stored
+	}
+	millis, reached, err := d.chain.Reached(height)
 	if err != nil || !reached {
 		return time.Time{}, err
 	}
-	return time.UnixMilli(at), nil
+	at := time.UnixMilli(millis)
+	d.times.Store(height, at) // as many as the hospital has keys
+	return at, nil
 }
 
 // spare returns the keys that are held and do not stand in the book.
