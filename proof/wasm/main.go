@@ -5,7 +5,7 @@
 //
 //	cairnVerify(bundle, trust) -> {status, code, sentence, steps: [{name, ok, checked, text}, ...]}
 //
-// bundle and trust are the contents of the two files, each a Uint8Array or a
+// bundle is a bundle or the file of an exchange; it and trust are the contents of the two files, each a Uint8Array or a
 // string; trust may be empty, null or left out. Give the bytes of a file, not
 // its text: reading a file as text hides invalid UTF-8 and a byte order mark,
 // and so some alterations. The function reads nothing else, keeps nothing and
