@@ -30,8 +30,8 @@ func (o *opened) open(b box.Box, access string, bound []byte) (minted, bool) {
 	if known {
 		return m, true
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(access)
-	if err != nil {
+	raw, ok := spelled(access)
+	if !ok {
 		return minted{}, false
 	}
 	plain, err := b.Open(raw, bound)
@@ -45,4 +45,11 @@ func (o *opened) open(b box.Box, access string, bound []byte) (minted, bool) {
 	}
 	o.says[key] = m
 	return m, true
+}
+
+// spelled decodes base64url in its one spelling (RFC 4648, 3.5): what was ended is
+// known by the text of it.
+func spelled(text string) ([]byte, bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	return raw, err == nil && base64.RawURLEncoding.EncodeToString(raw) == text
 }

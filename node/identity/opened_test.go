@@ -1,7 +1,9 @@
 package identity
 
 import (
+	"bytes"
 	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,5 +54,43 @@ func TestRememberedTokens(t *testing.T) {
 	}
 	if n := len(d.opened.says); n > openedLimit {
 		t.Errorf("%d tokens are remembered", n)
+	}
+}
+
+// TestOneSpelling: a token that was ended does not come back in another spelling of
+// the same bytes.
+func TestOneSpelling(t *testing.T) {
+	d := doors(t)(book{"north": {ID: "north", Active: true}}, Client{ID: "ehr", Name: "EHR", Rights: []Right{RightRecords}})
+	all, now := sealedTokens{d}, time.Now()
+	tried := 0
+	for i := range 3 { // one length in three leaves no bits over
+		token, err := all.issue(Actor{kind: System, organisation: "north", client: "ehr", name: strings.Repeat("x", i)}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := all.forget(t.Context(), token.Access, now.Add(lifetime), now); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(token.Access)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := len(token.Access) - 1
+		twins := []string{token.Access[:9] + "\n" + token.Access[9:], token.Access + "\r\n"}
+		for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+			twins = append(twins, token.Access[:last]+string(c))
+		}
+		for _, twin := range twins {
+			if same, err := base64.RawURLEncoding.DecodeString(twin); err != nil || !bytes.Equal(same, raw) {
+				continue
+			}
+			tried++
+			if _, _, err := all.find(t.Context(), twin, now); !fault.Is(err, fault.Unauthenticated) {
+				t.Errorf("%q for %q: %v", twin, token.Access, err)
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("only %d spellings were tried", tried)
 	}
 }
