@@ -184,7 +184,7 @@ func (p *pair) tokens(t *testing.T) {
 			if got := withToken(ctx, t, to, p.a.URL+"/fhir/Patient/"+id, token).Status; got != http.StatusOK {
 				t.Errorf("a token of %s at %s: status %d", name, other, got)
 			}
-			if got := withToken(ctx, t, to, p.a.URL+"/fhir/Patient/"+id, token[:len(token)/2]+"A"+token[len(token)/2+1:]).Status; got != http.StatusUnauthorized {
+			if got := withToken(ctx, t, to, p.a.URL+"/fhir/Patient/"+id, token[:len(token)/2]+string(flip(token[len(token)/2]))+token[len(token)/2+1:]).Status; got != http.StatusUnauthorized {
 				t.Errorf("an altered token of %s at %s: status %d", name, other, got)
 			}
 		}
