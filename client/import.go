@@ -25,9 +25,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Import is a folder on its way into a node: NDJSON files (*.ndjson, also .gz)
-// and FHIR bundles (*.json). Files of patients and of what is about nobody go
-// first, since a record is refused whose patient is not known.
+// Import is a folder on its way into a node: NDJSON files (*.ndjson, also .gz),
+// FHIR bundles and single resources (*.json). Files of patients and of what is
+// about nobody go first, since a record is refused whose patient is not known.
 //
 // What was taken is noted in Journal, so that a broken-off import goes on where
 // it was; what was sent and not noted is sent again under the same key, and the
@@ -81,7 +81,7 @@ func (im *Import) Run(ctx context.Context, dir string) (Tally, error) {
 		return im.tally, err
 	}
 	defer im.note.Close()
-	for _, wave := range waves(files) {
+	for _, wave := range im.waves(dir, files) {
 		if err := im.wave(ctx, dir, wave); err != nil {
 			return im.tally, err
 		}
@@ -89,17 +89,25 @@ func (im *Import) Run(ctx context.Context, dir string) (Tally, error) {
 	return im.tally, nil
 }
 
-// waves divides files: each wave is done before the next begins.
-func waves(files []string) (out [3][]string) {
+// waves divides files: each wave is done before the next begins. What others may
+// refer to goes first.
+func (im *Import) waves(dir string, files []string) (out [4][]string) {
 	for _, f := range files {
-		switch first, _, _ := strings.Cut(filepath.Base(f), "."); {
-		case !strings.Contains(f, ".ndjson"):
-			out[2] = append(out[2], f)
-		case slices.Contains(nobody, strings.TrimRight(first, "-_0123456789")):
-			out[0] = append(out[0], f)
-		default:
-			out[1] = append(out[1], f)
+		typ, _, _ := strings.Cut(filepath.Base(f), ".")
+		typ, others := strings.TrimRight(typ, "-_0123456789"), 1
+		if !strings.Contains(f, ".ndjson") {
+			if typ = "Bundle"; im.taken(f) != allTaken {
+				typ = typeOf(filepath.Join(dir, f))
+			}
+			if others = 3; typ == "" || typ == "Bundle" {
+				others = 2
+			}
 		}
+		wave := others
+		if slices.Contains(nobody, typ) {
+			wave = 0
+		}
+		out[wave] = append(out[wave], f)
 	}
 	return out
 }
@@ -192,7 +200,7 @@ func (im *Import) file(ctx context.Context, dir, name string) error {
 		return nil
 	}
 	if !strings.Contains(name, ".ndjson") {
-		err = im.bundle(ctx, dir, name)
+		err = im.document(ctx, dir, name)
 	} else {
 		err = im.lines(ctx, dir, name, taken)
 	}
@@ -384,33 +392,6 @@ func (im *Import) chunk(ctx context.Context, name string, first int, from int64,
 func (im *Import) key(name string, from int64, body []byte) string {
 	sum := sha256.Sum256(append([]byte(name+"\x00"), body...)) // a name may be a patient's
 	return hex.EncodeToString(sum[:16]) + "-" + strconv.FormatInt(from, 10)
-}
-
-// bundle sends one bundle, or one resource, of a *.json file.
-func (im *Import) bundle(ctx context.Context, dir, name string) error {
-	body, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		return err
-	}
-	a, err := im.send(ctx, "/fhir", "application/fhir+json", im.key(name, 0, body), body)
-	if err != nil {
-		return err
-	}
-	code, text := "", ""
-	if a.Status != http.StatusOK {
-		code, text = a.Refusal()
-	}
-	switch {
-	case a.Status == http.StatusConflict && code == "duplicate": // taken before
-	case a.Status == http.StatusOK:
-		n, _ := strconv.Atoi(a.Header.Get("Cairn-Stored"))
-		im.count(func(t *Tally) { t.Stored += n })
-	case a.Status >= 400 && a.Status < 500 && a.Status != http.StatusUnauthorized && a.Status != http.StatusForbidden && a.Status != http.StatusTooManyRequests:
-		im.refuse([]Refusal{{File: name, Code: code, Text: text}})
-	default:
-		return fmt.Errorf("status %d (%s): %s", a.Status, code, text)
-	}
-	return nil
 }
 
 // begun reports whether the node has answered before.

@@ -16,7 +16,7 @@ import (
 )
 
 type importCommand struct {
-	Dir     string `arg:"" type:"existingdir" help:"Folder with *.ndjson, *.ndjson.gz and FHIR bundles (*.json), also in folders below it."`
+	Dir     string `arg:"" type:"existingdir" help:"Folder with *.ndjson, *.ndjson.gz, FHIR bundles and single resources (*.json), also in folders below it."`
 	Config  string `required:"" placeholder:"FILE" help:"Configuration of the node to fill; it must be running."`
 	Client  string `default:"ehr" placeholder:"ID" help:"Registered client to sign in as; its key is ID.pem in the keys directory."`
 	Report  string `placeholder:"FILE" help:"Where to write what was refused and why, one JSON line each (default: DIR/import-refused.jsonl)."`
@@ -29,6 +29,10 @@ func (importCommand) Help() string {
 	return `Each resource is stored under its own id, the next version if there is one. Files named after Patient and after
 types that are about nobody (Organization, Practitioner, Location...) go first: a record about a patient
 who is not known here is refused.
+
+Of *.json a transaction or batch is carried out. Of a collection, or the answer to a search, all
+resources are stored or none, and what they say of each other by fullUrl is put right. Any other
+resource, also a document, is stored as it is. Files of such and lines may have 10 MB.
 
 Broken off, by Ctrl-C or a power cut, the same command goes on where it was, and nothing is stored
 twice. To begin anew, remove the journal. What the node refuses is left out, counted by reason, and
