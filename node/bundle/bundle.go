@@ -62,7 +62,7 @@ func (d *Desk) Event(ctx context.Context, actor identity.Actor, id string) ([]by
 		if row, err = v.EntryByID(key); err != nil {
 			return err
 		}
-		withheld, err = d.gate.Withheld(v, actor.Patient())
+		withheld, err = d.gate.Withheld(ctx, v, actor.Patient())
 		return err
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -16,7 +17,9 @@ type Withheld struct {
 }
 
 // Withheld returns what a patient is not told at this moment.
-func (g *Gate) Withheld(v *store.View, subject string) (w Withheld, err error) {
+// Each row is opened, so that who moves its date in the database hides nothing: then
+// it fails with Broken.
+func (g *Gate) Withheld(ctx context.Context, v *store.View, subject string) (w Withheld, err error) {
 	if subject == "" {
 		return w, nil
 	}
@@ -25,6 +28,9 @@ func (g *Gate) Withheld(v *store.View, subject string) (w Withheld, err error) {
 		return w, fmt.Errorf("reading what is withheld: %w", err)
 	}
 	for i, row := range rows {
+		if _, err := g.Matter(ctx, row); err != nil {
+			return Withheld{}, err
+		}
 		if i == 0 {
 			w.ids, w.since = make(map[string]bool), row.Begun
 		}

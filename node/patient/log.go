@@ -33,7 +33,7 @@ func (d *Desk) Log(ctx context.Context, actor identity.Actor, before uint64, lim
 		before = 1<<63 - 1
 	}
 	err = d.store.View(ctx, func(v *store.View) error {
-		w, err := d.gate.Withheld(v, subject)
+		w, err := d.gate.Withheld(ctx, v, subject)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"cairn/consent"
 	"cairn/demo"
+	"cairn/wallet"
 )
 
 // shortGlass has the glass stay broken for some seconds at one hospital that does
@@ -241,6 +242,15 @@ func TestNoLogNoException(t *testing.T) {
 			t.Errorf("%s after: %d %s", name, status, body)
 		}
 	}
+	w := person(t, map[*demo.Hospital]string{h: patient})
+	if list, total, err := w.Log(ctx, h.ID, 50); err != nil || total == 0 || strings.Contains(kindsOf(t, list), "order") {
+		t.Errorf("her log: %s %v", kindsOf(t, list), err)
+	}
+	sabotage(t, h, "UPDATE matter SET shows = shows + 1000000 WHERE kind = 'order'")
+	if list, _, err := w.Log(ctx, h.ID, 50); err == nil {
+		t.Errorf("somebody moved the date in the database, and her log goes on: %s", kindsOf(t, list))
+	}
+	sabotage(t, h, "UPDATE matter SET shows = shows - 1000000 WHERE kind = 'order'")
 }
 
 // TestOthersTeam: what a patient lets a team of another hospital see, that hospital's
@@ -288,4 +298,18 @@ func TestOthersTeam(t *testing.T) {
 	if err != nil || !said {
 		t.Errorf("her log does not say why: %v", err)
 	}
+}
+
+// kindsOf are the kinds of entries of a log.
+func kindsOf(t *testing.T, list []wallet.Entry) string {
+	t.Helper()
+	var out []string
+	for _, e := range list {
+		var ev struct{ Kind string }
+		if err := json.Unmarshal(e.Event, &ev); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, ev.Kind)
+	}
+	return strings.Join(out, " ")
 }
