@@ -133,7 +133,7 @@ func tab(t *testing.T, bound bool) context.Context {
 }
 
 // browser opens one of a phone's size.
-func browser(t *testing.T) context.Context {
+func browser(t testing.TB) context.Context {
 	t.Helper()
 	first, end := chromedp.NewContext(chromium)
 	t.Cleanup(end)
@@ -151,12 +151,12 @@ func browser(t *testing.T) context.Context {
 
 // device gives a browser an authenticator that verifies its user, and knows secrets
 // (PRF).
-func device(t *testing.T, ctx context.Context, bound bool) webauthn.AuthenticatorID {
+func device(t testing.TB, ctx context.Context, bound bool) webauthn.AuthenticatorID {
 	t.Helper()
 	return deviceLike(t, ctx, bound, true)
 }
 
-func deviceLike(t *testing.T, ctx context.Context, bound, secrets bool) webauthn.AuthenticatorID {
+func deviceLike(t testing.TB, ctx context.Context, bound, secrets bool) webauthn.AuthenticatorID {
 	t.Helper()
 	options := &webauthn.VirtualAuthenticatorOptions{
 		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
@@ -173,7 +173,7 @@ func deviceLike(t *testing.T, ctx context.Context, bound, secrets bool) webauthn
 }
 
 // do carries steps out, in order.
-func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+func do(t testing.TB, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 }
 
 // through carries a step out again while pages lead on to others.
-func through(t *testing.T, ctx context.Context, step chromedp.Action[chromedp.Void]) {
+func through(t testing.TB, ctx context.Context, step chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	for {
 		err := chromedp.Do(ctx, step)
@@ -195,7 +195,7 @@ func through(t *testing.T, ctx context.Context, step chromedp.Action[chromedp.Vo
 }
 
 // see returns what a step shows.
-func see[T any](t *testing.T, ctx context.Context, step chromedp.Action[T]) T {
+func see[T any](t testing.TB, ctx context.Context, step chromedp.Action[T]) T {
 	t.Helper()
 	out, err := chromedp.Run(ctx, step)
 	if err != nil {
@@ -205,12 +205,12 @@ func see[T any](t *testing.T, ctx context.Context, step chromedp.Action[T]) T {
 }
 
 // invite stores a patient and returns her id and a one-time code.
-func invite(t *testing.T) (id, code string) {
+func invite(t testing.TB) (id, code string) {
 	t.Helper()
 	return inviteAs(t, "Testperson")
 }
 
-func inviteAs(t *testing.T, family string) (id, code string) {
+func inviteAs(t testing.TB, family string) (id, code string) {
 	t.Helper()
 	ask := func(path, body, name string) string {
 		a, err := hospital.ehr.Expect(t.Context(), http.StatusCreated, http.MethodPost, path, []byte(body))
@@ -276,7 +276,7 @@ func employed(t *testing.T, ctx context.Context, id string) {
 }
 
 // enter registers a passkey in the browser with a one-time code, and signs in.
-func enter(t *testing.T, ctx context.Context, code string) {
+func enter(t testing.TB, ctx context.Context, code string) {
 	t.Helper()
 	do(t, ctx, chromedp.Navigate(hospital.url+"/signin/register"), chromedp.WaitVisible("#code"), chromedp.SendKeys("#code", code),
 		chromedp.Click("form[data-register] button"))
