@@ -64,6 +64,7 @@ var open = map[string]string{
 // name nobody else.
 var herself = map[string]string{
 	"PUT /portal/safe":              "her own sealed wallet",
+	"DELETE /portal/sessions":       "her own other sessions",
 	"DELETE /portal/safe":           "her own sealed wallet",
 	"DELETE /portal/recovery":       "recoveries of her own sign-in",
 	"POST /portal/passkeys/options": "options for a passkey of her own",
@@ -157,6 +158,9 @@ func (v *victim) attack(t *testing.T, h house, who caller, route, method, path s
 	if h := res.Header; h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") {
 		t.Errorf("%s: %v", route, h)
 	}
+	if c := res.Header.Get("Cache-Control"); c != "no-store" && !cached[route] {
+		t.Errorf("%s may be kept by caches: %q", route, c)
+	}
 	said := fmt.Sprintf("%s: %s: %d %.300s", who.name, route, res.StatusCode, answer)
 	_, isOpen := open[route]
 	_, own := who.may[route]
@@ -171,6 +175,9 @@ func (v *victim) attack(t *testing.T, h house, who caller, route, method, path s
 		t.Errorf("changed something: %s", said)
 	}
 }
+
+// cached are routes whose answers are public, so that a cache may keep them.
+var cached = map[string]bool{"GET /web/": true, "GET /log/": true, "GET /auth/jwks": true}
 
 // silent are routes that give who may not know the answer that nothing is there to
 // change, which is a success. What is there stays as it is.
