@@ -195,13 +195,13 @@ func callers(t *testing.T, north, east house) []caller {
 		{"somebody who acts for another patient", with(11, "Authorization", "Bearer "+north.parent(t)), "", herself},
 		{"an app of another patient", with(12, "Authorization", "Bearer "+otherApp), "", nil},
 		{"who broke the glass for another patient", with(13, "Authorization", "Bearer "+glass), "", nil},
-		{"who broke the glass for another patient, in her browser", with(14, "Cookie", doctorCookie+"="+doctorValue), "", map[string]string{"POST /portal/passkeys/options": "options for a passkey of her own"}},
+		{"who broke the glass for another patient, in her browser", with(14, "Cookie", doctorCookie+"="+doctorValue), "", map[string]string{"POST /portal/passkeys/options": "options for a passkey of her own", "DELETE /portal/sessions": "her own other sessions"}},
 		{"who carries out an order about another patient", with(15, "Authorization", "Bearer "+ordered), "", nil},
 		{"another hospital", member(t, 5, north, east), "", nil},
 		{"software without rights", with(6, "Authorization", token(north.software(t, "laboratory"))), "", nil},
 		{"the operator", with(7, "Authorization", token(north.software(t, "operator"))), "/admin/", nil},
 		{"an app whose scope is something else", with(8, "Authorization", token(ehr.As("p-1", "Dr. Test", "physician", "", "TREAT").For("system/Basic.r"))), "", nil},
-		{"staff without the right", with(9, "Cookie", staffCookie+"="+staffValue), "", map[string]string{"POST /portal/passkeys/options": "options for a passkey of her own"}},
+		{"staff without the right", with(9, "Cookie", staffCookie+"="+staffValue), "", map[string]string{"POST /portal/passkeys/options": "options for a passkey of her own", "DELETE /portal/sessions": "her own other sessions"}},
 		{"staff without the right, vouched for", with(10, "Authorization", token(north.software(t, "laboratory").As("p-2", "Nosy", "physician", "", "TREAT"))), "", nil},
 	}
 }

@@ -177,6 +177,11 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request, actor identity.Acto
 	return done(w, s.Accounts.End(r.Context(), actor, r.PathValue("id")))
 }
 
+// endOthers ends all sessions of hers but this one.
+func (s *Server) endOthers(w http.ResponseWriter, r *http.Request, actor identity.Actor) error {
+	return done(w, s.Accounts.EndOthers(r.Context(), actor))
+}
+
 func done(w http.ResponseWriter, err error) error {
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)

@@ -81,6 +81,7 @@ func (s *Server) Handler() http.Handler {
 		"PUT /portal/passkeys/{id}":             s.rename,
 		"DELETE /portal/passkeys/{id}":          s.remove,
 		"GET /portal/sessions":                  s.sessions,
+		"DELETE /portal/sessions":               s.endOthers,
 		"DELETE /portal/sessions/{id}":          s.end,
 		"POST /portal/drafts":                   s.draft,
 		"GET /portal/consents":                  s.consents,

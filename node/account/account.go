@@ -242,6 +242,11 @@ func (d *Desk) End(ctx context.Context, a identity.Actor, id string) error {
 	return d.act(ctx, proof.KindSessionEnded, a, "end", "", func(tx *store.Tx) error { return d.door.EndSessionIn(tx, a, id) })
 }
 
+// EndOthers ends every session of the person but the one in which she asks.
+func (d *Desk) EndOthers(ctx context.Context, a identity.Actor) error {
+	return d.act(ctx, proof.KindSessionEnded, a, "end", "all others", func(tx *store.Tx) error { return d.door.EndOthersIn(tx, a) })
+}
+
 // act does something with what is hers, and logs it.
 func (d *Desk) act(ctx context.Context, kind string, a identity.Actor, action, detail string, do func(*store.Tx) error) error {
 	draft, err := d.journal.Draft(d.event(kind, a, action, detail))

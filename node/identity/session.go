@@ -265,6 +265,16 @@ func (d *Door) EndSession(ctx context.Context, a Actor, id string, also ...func(
 	})
 }
 
+// EndOthersIn ends all sessions of the person who asks but the one in which she
+// does, within a transaction.
+func (d *Door) EndOthersIn(tx *store.Tx, a Actor) error {
+	owner, err := d.ownerOf(a)
+	if err != nil {
+		return err
+	}
+	return tx.DeleteOtherSessions(owner, a.session)
+}
+
 // EndSessionIn is EndSession within a transaction.
 func (d *Door) EndSessionIn(tx *store.Tx, a Actor, id string) error {
 	owner, err := d.ownerOf(a)

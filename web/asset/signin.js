@@ -1,4 +1,4 @@
-import { act, passkeys, post, sign } from "./passkey.js";
+import { act, call, passkeys, post, sign } from "./passkey.js";
 
 const into = document.querySelector("[data-signin]");
 if (into) {
@@ -16,5 +16,13 @@ if (out) {
   act(out, async () => {
     await post("/signout", {});
     location.replace("/signin");
+  });
+}
+
+const others = document.querySelector("[data-others]");
+if (others) {
+  act(others, async () => {
+    await call("DELETE", "/portal/sessions");
+    document.querySelector("[data-ended]").hidden = false;
   });
 }
