@@ -26,6 +26,17 @@ var allowed = map[string]map[string]string{
 		"time":                "the form of dates in texts; see clocks",
 		"unicode":             "what may be shown to people",
 	},
+	"erasure": {
+		"bytes":           "pure",
+		"crypto/hmac":     "salts of one act",
+		"crypto/sha256":   "hashing",
+		"encoding/binary": "the encoding of a request",
+		"encoding/hex":    "hashes in a statement",
+		"errors":          "values only",
+		"fmt":             "a statement's text and errors",
+		"strings":         "pure",
+		"unicode/utf8":    "strict text",
+	},
 	"mandate": {
 		"errors":       "values only",
 		"fmt":          "texts and errors",
