@@ -109,3 +109,13 @@ func Stall(s *Store) (free func()) {
 	t, _ := p.come(nil)
 	return func() { p.lead(t.c, &question{sql: "SELECT 1"}) }
 }
+
+// ErasesFrom tells whether an erasure removes rows from a table.
+func ErasesFrom(table string) bool {
+	for _, h := range hers {
+		if h.table == table {
+			return true
+		}
+	}
+	return false
+}

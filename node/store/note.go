@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -148,6 +149,14 @@ func (w *writer) fold() {
 		w.spool.jam = true
 		w.late.Reset(foldWithin)
 	}
+}
+
+// wipeSpool overwrites the spool once the table has what it holds.
+func (w *writer) wipeSpool() error {
+	if w.fold(); len(w.spool.pending()) > 0 {
+		return busy(errors.New("the spool is in use"))
+	}
+	return w.spool.wipe()
 }
 
 const foldEntry = "INSERT INTO entry (idx, id, kind, time, subject, leaf, body) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (idx) DO NOTHING"

@@ -281,3 +281,18 @@ func (s *spool) close() error {
 	}
 	return s.file.Close()
 }
+
+// wipe overwrites what the file was used for. Nothing may be held.
+func (s *spool) wipe() error {
+	if s == nil || s.file == nil {
+		return nil
+	}
+	info, err := s.file.Stat()
+	if err == nil {
+		_, err = s.file.WriteAt(make([]byte, info.Size()), 0)
+	}
+	if err = cmp.Or(err, s.file.Sync()); err != nil {
+		return spoolFault(err)
+	}
+	return nil
+}

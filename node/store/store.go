@@ -337,8 +337,8 @@ type Tx struct {
 }
 
 // Checkpoint goes through the database file and wipes what is not in use, then
-// moves the write-ahead log into it and empties that, so that what was deleted
-// is in neither file. Updates go on meanwhile. It fails with fault.Busy while a
+// moves the write-ahead log into it and empties that and the spool, so that what
+// was deleted is in none of the files. Updates go on meanwhile. It fails with fault.Busy while a
 // View is running that began before the deletion.
 func (s *Store) Checkpoint(ctx context.Context) error {
 	for from := int64(1); from > 0; {
@@ -351,6 +351,9 @@ func (s *Store) Checkpoint(ctx context.Context) error {
 		ok, err := c.checkpoint()
 		if err == nil && !ok {
 			err = busy(fmt.Errorf("a reader holds the write-ahead log"))
+		}
+		if err == nil {
+			err = s.writer.wipeSpool()
 		}
 		return err
 	}})
