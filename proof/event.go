@@ -65,6 +65,9 @@ const (
 	KindOrderExtended      = "order.extended"       // somebody approved that the patient is told later
 	KindOrderEnded         = "order.ended"          // a legal order was ended before its time
 	KindShareReleased      = "recovery.share"       // this hospital gave its share as a guardian
+	KindErasureAsked       = "erasure.asked"        // a patient signed that she wants to be erased
+	KindErasureRefused     = "erasure.refused"      // there was a ground to keep what she wanted to be erased
+	KindErasureDone        = "erasure.done"         // everything about a patient was erased
 )
 
 // Kinds of actors. Machines and people are told apart.

@@ -70,6 +70,9 @@ var phrases = map[string]string{
 	KindOrderExtended:      "it was approved that the patient is told of a legal order later",
 	KindOrderEnded:         "a legal order was ended",
 	KindShareReleased:      "a share of a patient's recovery was released to her",
+	KindErasureAsked:       "a patient asked to be erased",
+	KindErasureRefused:     "a patient asked to be erased, and a ground to refuse was shown to her",
+	KindErasureDone:        "everything about a patient was erased here",
 }
 
 // sentences returns what b proves, by whom, as of when, and what it does not

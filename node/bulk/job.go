@@ -205,3 +205,25 @@ func (d *Desk) removeFiles(ctx context.Context, id string) (err error) {
 	}
 	return err
 }
+
+// Destroy ends and removes all exports of the hospital, whatever they hold, and
+// returns how many there were: files cannot be searched for one patient, and are
+// kept for a day at most.
+func (d *Desk) Destroy(ctx context.Context) (n int, err error) {
+	rows, err := d.rows(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		d.mu.Lock()
+		if stop := d.stop[row.ID]; stop != nil {
+			stop()
+		}
+		d.mu.Unlock()
+		if err := d.remove(ctx, row.ID); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}

@@ -81,6 +81,32 @@ func (d *Desk) Event(ctx context.Context, actor identity.Actor, id string) ([]by
 	return d.assemble(ctx, opened, nil)
 }
 
+// Erasure returns the bundle of the event that says that an erasure is done, with
+// the proof that the mark with this image stands on the ledger. It is for anybody:
+// neither says anything about anyone.
+func (d *Desk) Erasure(ctx context.Context, event string, image [32]byte) ([]byte, error) {
+	key, err := uuid.Parse(event)
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, "event-id", "what is noted of an erasure is damaged", err)
+	}
+	var row *store.Entry
+	err = d.store.View(ctx, func(v *store.View) (err error) {
+		row, err = v.EntryByID(key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if row.Kind != proof.KindErasureDone {
+		return nil, fault.New(fault.Refused, "policy.erasure", "this is not the event of an erasure")
+	}
+	opened, err := d.journal.Open(row)
+	if err != nil {
+		return nil, err
+	}
+	return d.assemble(ctx, opened, nil, image)
+}
+
 // Record returns the bundle of one record version: the event that stored it and
 // its exact bytes. It is a read of that record like any other.
 func (d *Desk) Record(ctx context.Context, actor identity.Actor, typ, id string, version uint64) ([]byte, error) {
@@ -109,14 +135,14 @@ func (d *Desk) Record(ctx context.Context, actor identity.Actor, typ, id string,
 }
 
 // assemble waits until the entry is sealed and puts the bundle together.
-func (d *Desk) assemble(ctx context.Context, e evidence.Opened, records []proof.OpenedRecord) ([]byte, error) {
+func (d *Desk) assemble(ctx context.Context, e evidence.Opened, records []proof.OpenedRecord, images ...[32]byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if err := d.beat.WaitSealed(ctx, e.Index+1); err != nil {
 		return nil, fault.Wrap(fault.Busy, "not-sealed", "this event is durable but not yet sealed on the ledger", err).
 			WithHint("try again in a few seconds")
 	}
-	parts, err := d.chain.Evidence(d.home, 0)
+	parts, marks, err := d.parts(images)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +158,7 @@ func (d *Desk) assemble(ctx context.Context, e evidence.Opened, records []proof.
 		Event: &proof.OpenedEvent{Salt: e.Salt, Content: e.Event}, Records: records,
 		Log:        &proof.LogPath{Index: e.Index, Leaf: e.Leaf, Path: path},
 		Seal:       &proof.SealPath{Entry: parts.Entry, Proof: parts.Path},
+		Marks:      marks,
 		Books:      proof.Books{Members: parts.Members, Register: parts.Register, Seals: parts.Seals},
 		Calendar:   proof.CalendarPath{Height: parts.Leaf.Height, Time: parts.Leaf.Time, Index: parts.LeafIndex, Path: parts.CalendarPath},
 		Checkpoint: checkpoint,
@@ -142,3 +169,29 @@ func (d *Desk) assemble(ctx context.Context, e evidence.Opened, records []proof.
 	}
 	return b.Encode()
 }
+
+// parts returns the latest seal and where marks stand, under the same books.
+func (d *Desk) parts(images [][32]byte) (parts chain.Parts, marks []proof.MarkPath, err error) {
+	for range partsTries {
+		if parts, err = d.chain.Evidence(d.home, 0); err != nil {
+			return parts, nil, err
+		}
+		same := true
+		marks = nil
+		for _, image := range images {
+			m, err := d.chain.MarkProof(image)
+			if err != nil {
+				return parts, nil, err
+			}
+			same = same && m.Leaf == parts.Leaf && m.CalendarSize == parts.CalendarSize
+			marks = append(marks, proof.MarkPath{Image: m.Image, Present: m.Present, Height: m.Height, Proof: m.Proof})
+		}
+		if same {
+			return parts, marks, nil
+		}
+	}
+	return parts, nil, fault.New(fault.Busy, "ledger-moves", "the ledger moves on too fast to prove a mark").WithHint("try again")
+}
+
+// partsTries is how often books are read until they are those of one block.
+const partsTries = 10

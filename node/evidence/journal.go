@@ -89,6 +89,9 @@ func Enter(ctx context.Context, st *store.Store, drafts []*Draft, check func(epo
 	return st.Log(ctx, entries, check)
 }
 
+// ID returns the id of the draft's event.
+func (d *Draft) ID() string { return d.event.ID }
+
 // Receipt returns the promise for a draft that was appended.
 func (d *Draft) Receipt() Receipt {
 	return Receipt{Member: d.event.Member, Index: d.entry.Index, ID: d.event.ID}
@@ -110,9 +113,12 @@ type Opened struct {
 }
 
 // Open decrypts an entry and checks it against its leaf. An entry that was
-// altered in the database is Broken.
+// altered in the database is Broken, one of which only the leaf was left Gone.
 func (j *Journal) Open(e *store.Entry) (Opened, error) {
 	n := j.aead.NonceSize()
+	if len(e.Body) == 0 {
+		return Opened{}, fault.New(fault.Gone, "entry-erased", fmt.Sprintf("of entry %d of the log only the fingerprint is left: a patient was erased", e.Index))
+	}
 	if len(e.Body) < n {
 		return Opened{}, altered(e.Index, nil)
 	}

@@ -102,6 +102,8 @@ type Gate struct {
 	policy  consent.Policy
 	acting  Mandates // nil: nobody acts for a patient
 
+	erasures Erasures // nil: nobody was erased
+
 	related Relationships
 
 	mu   sync.RWMutex
@@ -242,6 +244,9 @@ func (g *Gate) draft(v *verdicts, group group, uses map[string]use) (*evidence.D
 // refuse logs a refusal and returns it as a fault with its rule. v is how it was
 // decided, nil if without a look at consents.
 func (g *Gate) refuse(ctx context.Context, actor identity.Actor, ask Ask, d consent.Decision, v *verdicts) error {
+	if d.Rule == RuleErased { // of whom the log says nothing more
+		ask.Subject, ask.Query = "", ""
+	}
 	ev := g.event(actor, ask, d)
 	ev.Kind, ev.Subject, ev.Detail = proof.KindAccessRefused, PatientReference(ask.Subject), v.detail(actor)
 	draft, err := g.journal.Draft(ev)

@@ -127,6 +127,9 @@ func (v *verdicts) kind() string {
 // decide asks consent.Decide about one patient.
 func (v *verdicts) decide(view *store.View, subject string) (consent.Decision, error) {
 	g := v.gate
+	if g.Erased(subject) {
+		return erased(), nil
+	}
 	if v.actor.Kind() == identity.Representative {
 		return v.represented(view, subject)
 	}

@@ -38,6 +38,9 @@ func (g *Gate) Write(ctx context.Context, actor identity.Actor, ask Ask, change 
 	if err := g.MayWrite(ctx, actor, ask); err != nil {
 		return Permit{}, err
 	}
+	if err := g.Writable(ask.Subject); err != nil {
+		return Permit{}, err
+	}
 	if err := g.mayTouch(ctx, actor, ask); err != nil {
 		return Permit{}, err
 	}

@@ -45,6 +45,9 @@ func (d *Door) Invite(tx *store.Tx, owner string, now time.Time) (Invitation, er
 // ownerHash is by what all invitations of one person are found.
 func (d *Door) ownerHash(owner string) string { return hex.EncodeToString(d.keyed("owner", owner)) }
 
+// InvitationsOf returns how the store names all invitations of an owner.
+func (d *Door) InvitationsOf(owner string) string { return d.ownerHash(owner) }
+
 // Revoke takes an unused invitation back and returns whose it was. It fails with
 // NotFound for one that is used, over or never was.
 func (d *Door) Revoke(tx *store.Tx, id string) (owner string, err error) {

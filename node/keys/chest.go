@@ -25,6 +25,7 @@ const (
 	ChestMandates      = "~mandates"      // who may act for whom
 	ChestRecovery      = "~recovery"      // how patients' sign-ins are recovered, and this hospital's key as a guardian
 	ChestExchange      = "~exchange"      // what this hospital and others signed to each other
+	ChestErasures      = "~erasures"      // erasures under way, and the secret by which the erased are known again
 	ChestKeys          = "~keys"          // the hospital's own keys, where several processes need them
 	ChestMatters       = "~matters"       // broken glass and legal orders
 )

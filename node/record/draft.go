@@ -177,6 +177,9 @@ func (d *Desk) seal(ctx context.Context, actor identity.Actor, out *draft, kind,
 // store transaction.
 func (d *Desk) write(tx *store.Tx, w *draft) error {
 	v := w.version
+	if err := d.gate.Writable(w.subject); err != nil {
+		return err
+	}
 	err := tx.PutRecord(store.Record{ // it looks before it writes
 		Type: v.Type, ID: v.ID, Version: v.Version, Subject: w.subject, Updated: v.Updated, Deleted: v.Deleted,
 		Entry: tx.Next(), Body: w.body, Index: w.index, Ready: w.ready,

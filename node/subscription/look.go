@@ -41,6 +41,9 @@ func (d *Desk) changes(ctx context.Context, from, to uint64, limit int) (list []
 	}
 	for _, e := range entries {
 		some, err := d.changesOf(e)
+		if fault.Is(err, fault.Gone) {
+			continue // whom it was about was erased
+		}
 		if err != nil {
 			d.log.LogAttrs(ctx, slog.LevelError, "an entry of the log cannot be told of", slog.Uint64("entry", e.Index), slog.Any("cause", err))
 			continue
