@@ -50,6 +50,12 @@ func (h house) wallet() *wallet.Wallet { return wallet.New(h.node.Trust().ID, ht
 // ends.
 func town(t *testing.T) (north, east house) {
 	t.Helper()
+	return townWith(t, "")
+}
+
+// townWith is town with more in the configuration of the first hospital.
+func townWith(t *testing.T, more string) (north, east house) {
+	t.Helper()
 	dir := t.TempDir()
 	var founders []node.Founder
 	for _, id := range []string{"north", "east"} {
@@ -58,6 +64,7 @@ func town(t *testing.T) (north, east house) {
 	if err := node.Found("test", founders); err != nil {
 		t.Fatal(err)
 	}
+	addTo(t, filepath.Join(founders[0].Dir, "cairn.toml"), more)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	t.Cleanup(func() { cancel(); running.Wait() })
@@ -136,4 +143,19 @@ func free(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// addTo writes text at the end of a file.
+func addTo(t *testing.T, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -47,6 +47,8 @@ var open = map[string]string{
 	"POST /portal/pleas":                          "who lost everything asks guardians; it names nobody",
 	"POST /portal/pleas/fetch":                    "needs the random id of the plea",
 	"POST /portal/pleas/shares":                   "needs the random id of the plea",
+	"POST /portal/erasures":                       "the request is signed by the patient's passkey",
+	"GET /portal/erasures/{id}":                   "needs the salted hash of the request; it says nothing about anyone",
 	"POST /marks":                                 "marks stop; who has a secret may use it anywhere",
 	"POST /calendar/cosign":                       "signs only what this node's own replica holds",
 	"GET /calendar/checkpoint":                    "public",

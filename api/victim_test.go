@@ -142,7 +142,7 @@ func (v *victim) paths(t *testing.T, path string) []string {
 	t.Helper()
 	ids := map[string]string{
 		"/portal/invitations/{id}": v.invitation, "/portal/patients/{id}/": v.patient, "/portal/passkeys/{id}": v.passkey, "/portal/sessions/{id}": v.session,
-		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/alerts/{id}": v.alert, "/staff/emergencies/{id}": v.emergency, "/staff/reviews/{id}": v.emergency, "/staff/orders/{id}": v.order, "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/admin/keys/{use}": "seal", "/portal/exchanges/{id}": strings.Repeat("ab", 32), "/admin/receipts/{id}": strings.Repeat("ab", 32), "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
+		"/portal/mandates/{id}": v.mandate, "/staff/claims/{id}": "none", "/portal/erasures/{id}": v.commitment, "/portal/alerts/{id}": v.alert, "/staff/emergencies/{id}": v.emergency, "/staff/reviews/{id}": v.emergency, "/staff/orders/{id}": v.order, "/portal/consents/{commitment}": v.commitment, "/evidence/{event}": v.event, "/admin/staff/{id}": "researcher", "/admin/apps/{id}": v.app, "/admin/keys/{use}": "seal", "/portal/exchanges/{id}": strings.Repeat("ab", 32), "/admin/receipts/{id}": strings.Repeat("ab", 32), "/portal/apps/{id}": v.app, "/fhir/Patient/{id}": v.patient,
 		"/admin/feed/{id}": "1", "/fhir/Subscription/{id}": v.subscription, "/fhir/$export-": "none", "/fhir/Group/{id}": "none", "/fhir/ValueSet/{id}": "none", "/fhir/CodeSystem/{id}": "none",
 	}
 	out := []string{path}

@@ -68,6 +68,9 @@ type Config struct {
 	WithholdPsychotherapyNotes string `toml:"withhold_psychotherapy_notes,omitempty" comment:"why patients are not shown records labelled PSYTHPN, as they are told; left out: they are shown them"`
 	WithholdEndangering        string `toml:"withhold_endangering,omitempty" comment:"why patients are not shown records labelled NOPAT, as they are told; left out: they are shown them"`
 
+	Erasure ErasureConfig `toml:"erasure,omitempty" comment:"what this hospital has to keep although a patient wants it erased"`
+	Holds   []HoldConfig  `toml:"hold,omitempty" comment:"patients whose records have to be kept: legal holds"`
+
 	Peers    []PeerConfig      `toml:"peer" comment:"the other members' nodes"`
 	Clients  []identity.Client `toml:"client" comment:"software of this hospital that may sign in"`
 	Provider ProviderConfig    `toml:"provider,omitempty" comment:"the hospital's OpenID Connect provider, where its staff may sign in"`
@@ -246,6 +249,7 @@ func (c Config) problems() []problem {
 	add(c.DeleteMany >= 1 && c.DeleteMany <= maxDeleteMany, "delete_many", "%d is not from 1 to %d", c.DeleteMany, maxDeleteMany)
 	add(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "log_level", "%q is not debug, info, warn or error", c.LogLevel)
 	out = append(out, c.subscriptionProblems()...)
+	out = append(append(out, c.Erasure.problems()...), c.holdProblems()...)
 	out = append(out, c.Emergency.problems()...)
 	add(c.Legal.Secret >= 0 && c.Legal.Secret <= mostSecret, "legal: secret_days", "%d is not from 0 to %d", c.Legal.Secret, mostSecret)
 	add(slices.Contains([]string{"", "personal", "required"}, c.Relationships), "relationships", "%q is not personal or required", c.Relationships)

@@ -22,6 +22,7 @@ import (
 	"cairn/node/chain"
 	"cairn/node/disclosure"
 	"cairn/node/emergency"
+	"cairn/node/erasure"
 	"cairn/node/evidence"
 	"cairn/node/exchange"
 	"cairn/node/fault"
@@ -77,6 +78,7 @@ type Node struct {
 
 	Subscriptions *subscription.Desk
 	Disclosures   *disclosure.Desk
+	Erasures      *erasure.Desk
 	Rotations     *rotation.Desk
 	Emergencies   *emergency.Desk
 	Orders        *order.Desk
@@ -245,6 +247,9 @@ func (n *Node) openDesks(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := n.openErasures(ctx); err != nil {
+		return err
+	}
 	if err := n.openJudge(); err != nil {
 		return err
 	}
@@ -308,10 +313,12 @@ func (n *Node) knocked() {
 	n.beat.Due()
 	n.Bulk.Due()
 	n.Reindex.Due()
+	n.Erasures.Due()
 }
 
 // lead does what one process of a hospital does for all of them.
 func (n *Node) lead(ctx context.Context) error {
+	n.recall(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return n.beat.Run(ctx) })
 	group.Go(func() error { n.Grants.Watch(ctx); return nil })
@@ -321,6 +328,7 @@ func (n *Node) lead(ctx context.Context) error {
 	group.Go(func() error { n.Disclosures.Run(ctx); return nil })
 	group.Go(func() error { n.Rotations.Run(ctx); return nil })
 	group.Go(func() error { n.Subscriptions.Run(ctx); return nil })
+	group.Go(func() error { n.Erasures.Run(ctx); return nil })
 	return group.Wait()
 }
 

@@ -173,7 +173,14 @@ func (s *recordScrub) found(current store.Hit, row *store.Version, index *search
 // an entry speaks of is there with the commitment that it names.
 func (n *Node) scrubLog(ctx context.Context, progress func(done, total uint64)) error {
 	sealed, _ := n.Chain.Sealed(n.Config.Member)
+	leafless, err := n.Erasures.Leafless(ctx)
+	if err != nil {
+		return err
+	}
 	return n.Evidence.Scrub(ctx, evidence.Scrub{Sealed: sealed, Progress: progress, Entry: func(e *store.Entry) error {
+		if len(e.Body) == 0 && leafless[e.Index] && e.Subject == "" {
+			return nil // a patient was erased
+		}
 		opened, err := n.journal.Open(e)
 		if err != nil {
 			return err

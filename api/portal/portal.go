@@ -17,6 +17,7 @@ import (
 	"cairn/node/bundle"
 	"cairn/node/disclosure"
 	"cairn/node/emergency"
+	"cairn/node/erasure"
 	"cairn/node/fault"
 	"cairn/node/grant"
 	"cairn/node/identity"
@@ -42,6 +43,7 @@ type Server struct {
 	Acting   *representative.Desk
 
 	Disclosures *disclosure.Desk
+	Erasures    *erasure.Desk
 	Emergencies *emergency.Desk
 	Orders      *order.Desk
 	Trust       func() *proof.Trust // of this moment
@@ -70,6 +72,8 @@ func (s *Server) Handler() http.Handler {
 		"POST /portal/pleas":            s.guessing(s.plead),
 		"POST /portal/pleas/fetch":      s.guessing(s.plea),
 		"POST /portal/pleas/shares":     s.guessing(s.share),
+		"POST /portal/erasures":         s.guessing(s.erase),
+		"GET /portal/erasures/{id}":     s.erasure,
 	} {
 		mux.HandleFunc(pattern, open(serve))
 	}
@@ -110,6 +114,7 @@ func (s *Server) Handler() http.Handler {
 		"GET /portal/apps":                      s.apps,
 		"DELETE /portal/apps/{id}":              s.stopApp,
 		"GET /portal/evidence/{event}":          s.evidence,
+		"GET /portal/erasure":                   s.prospect,
 	} {
 		mux.HandleFunc(pattern, s.signedIn(serve))
 	}

@@ -71,6 +71,11 @@ in and paths as they are used.
                (left out: they are shown them)
   withhold_endangering   the same for records labelled NOPAT
 
+  [erasure]    what has to be kept although a patient wants it erased: hold (why nothing is erased),
+               retain_years (after the last change), retain_reason; backup_days (after which no backup
+               is left, default 35)
+  [[hold]]     a legal hold on one patient's records: patient, reason (as she is told)
+
   [[peer]]     another member's node: member, id (40 hexadecimal digits), address (host:port),
                follow (true: it has no vote)
   [[client]]   software that may sign in: id, name, public_key (PEM file),
