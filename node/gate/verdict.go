@@ -24,6 +24,7 @@ type verdicts struct {
 	epoch     uint64            // as of which all of them were
 	torn      bool              // not all were of one epoch
 	scoped    map[string]bool   // by type and id: what scopes let through by more than facets
+	targets   map[string]bool   // by type and id: what provenances are of, and whether that is shown
 	claim     string            // how the slip that another member named for the patient stands here, "" for none
 	ties      map[string]tie    // by subject: why the actor treats her
 	groups    map[string][]team // by subject: the teams that her consents name
@@ -76,7 +77,7 @@ func (v *verdicts) allow(view *store.View, c Candidate) bool {
 		v.err = err
 		return false
 	}
-	return d.Allowed && v.role(c.subject, c.facets.Type) && shows(d.Filter, &c.facets) && v.inScope(c)
+	return d.Allowed && v.role(c.subject, c.facets.Type) && shows(d.Filter, &c.facets) && v.inScope(c) && v.concerns(view, c)
 }
 
 // again judges once more what was found: by its facets, and by what allow said

@@ -117,3 +117,62 @@ func TestWritesOfClosedRecords(t *testing.T) {
 		t.Errorf("what her log says was tried and refused: %v", refused)
 	}
 }
+
+// TestRecordsOfSeveral: what is about no one patient is shown while all whom it
+// concerns show it: an appointment of two, and the provenance of a result.
+func TestRecordsOfSeveral(t *testing.T) {
+	ctx := within(t, time.Minute)
+	s := newScene(ctx, t)
+	patient := s.ids[s.custodian]
+	other, _ := post(ctx, t, s.custodian, "Patient", `{"resourceType":"Patient"}`)
+	participant := func(id string) string { return `{"actor":{"reference":"Patient/` + id + `"},"status":"accepted"}` }
+	both, _ := post(ctx, t, s.custodian, "Appointment", `{"resourceType":"Appointment","status":"booked","start":"2026-01-02T03:04:05Z","end":"2026-01-02T04:04:05Z","participant":[`+participant(patient)+`,`+participant(other)+`]}`)
+	provenance := func(target string) string {
+		id, _ := post(ctx, t, s.custodian, "Provenance", `{"resourceType":"Provenance","recorded":"2026-01-02T03:04:05Z","target":[{"reference":"`+target+`"}],"agent":[{"who":{"display":"x"}}]}`)
+		return id
+	}
+	lab, vital := provenance("Observation/"+s.lab), provenance("Observation/"+s.vital)
+	status := func(path string) int {
+		t.Helper()
+		a, err := physician(s.custodian).Do(ctx, http.MethodGet, "/fhir/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Status
+	}
+	found := func() int {
+		t.Helper()
+		a, err := physician(s.custodian).Expect(ctx, http.StatusOK, http.MethodGet, "/fhir/Provenance?_id="+lab+","+vital, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(a.Body), `"fullUrl"`)
+	}
+	for _, path := range []string{"Appointment/" + both, "Provenance/" + lab, "Provenance/" + vital} {
+		if code := status(path); code != http.StatusOK {
+			t.Fatalf("%s, while nobody says no: %d", path, code)
+		}
+	}
+	if n := found(); n != 2 {
+		t.Fatalf("%d are found while nobody says no", n)
+	}
+	no := closure(s.custodian)
+	if _, err := s.wallet.Grant(ctx, no, s.custodian.ID); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"Appointment/" + both: 200, "Provenance/" + lab: 404, "Provenance/" + lab + "/_history/1": 404, "Provenance/" + vital: 200} {
+		if code := status(path); code != want {
+			t.Errorf("%s, when results are closed: %d, want %d", path, code, want)
+		}
+	}
+	if n := found(); n != 1 {
+		t.Errorf("%d are found when results are closed", n)
+	}
+	no.Categories, no.Types = nil, []string{"Appointment"}
+	if _, err := s.wallet.Grant(ctx, no, s.custodian.ID); err != nil {
+		t.Fatal(err)
+	}
+	if code := status("Appointment/" + both); code != http.StatusNotFound {
+		t.Errorf("an appointment that one of two has closed: %d", code)
+	}
+}
