@@ -327,6 +327,9 @@ func TestToldLater(t *testing.T) {
 		if status, _ := fhir(t, token, "Observation?patient=nobody"); status != http.StatusForbidden {
 			t.Error(status)
 		}
+		if status, b := fhir(t, token, "Patient/"+patient+"/$gather?_type=Observation"); status != http.StatusForbidden || ruleIn(b) != "policy.matter-told" {
+			t.Errorf("others are asked, who would tell her: %d %s", status, ruleIn(b))
+		}
 		if after := her.send(http.MethodGet, "/portal/log", ""); string(after.body) != string(before.body) {
 			t.Errorf("her log before: %s\nand after: %s", before.body, after.body)
 		}
@@ -345,7 +348,7 @@ func TestToldLater(t *testing.T) {
 		if len(list) != 1 || list[0].Event.Kind != "emergency.begun" {
 			t.Fatalf("told: %+v", list)
 		}
-		if kinds := fmt.Sprint(her.events()[:3]); kinds != "[emergency.told access.emergency emergency.begun]" {
+		if kinds := fmt.Sprint(her.events()[:4]); kinds != "[emergency.told access.refused access.emergency emergency.begun]" {
 			t.Errorf("her log: %s", kinds)
 		}
 		if a := her.send(http.MethodGet, "/portal/evidence/"+list[0].Event.ID, ""); a.status != http.StatusOK {

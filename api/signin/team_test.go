@@ -152,4 +152,18 @@ func TestTeamIsFrozen(t *testing.T) {
 	if said, of := vouched("p-1"), vouched("night"); said != http.StatusNotFound || of != http.StatusNotFound {
 		t.Errorf("what is kept from a team: who may belong to it %d, who does %d", said, of)
 	}
+	second := newPatient(t)
+	observation, w = observationOf(t, second), walletOf(t, second)
+	for _, c := range []struct {
+		team   string
+		deny   bool
+		status int
+	}{{"CareTeam/day", false, http.StatusOK}, {"Group/night", true, http.StatusNotFound}} {
+		if _, err := w.Grant(t.Context(), forTeam(c.team, c.deny), "north"); err != nil {
+			t.Fatal(err)
+		}
+		if status := vouched("night"); status != c.status { // known to be in the one, and perhaps in the other
+			t.Errorf("with what she said of %s: %d", c.team, status)
+		}
+	}
 }

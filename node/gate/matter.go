@@ -49,6 +49,7 @@ const (
 	RuleOrder       = "policy.legal-order"
 	RuleMatterOver  = "policy.matter-over"
 	RuleMatterOther = "policy.matter-other"
+	RuleMatterTold  = "policy.matter-told"
 )
 
 // matterKey names the data key of matters (keys.ChestMatters).
@@ -163,6 +164,8 @@ func (v *verdicts) shut(m *Matter, subject string) *consent.Decision {
 		return no(RuleMatterOther, "This was allowed to somebody else.")
 	case subject != m.Subject && (subject != "" || m.Kind == MatterOrder):
 		return no(RuleMatterOther, "This was allowed for one patient, and this is not about her.")
+	case v.ask.Elsewhere && v.gate.Now() < m.Shows:
+		return no(RuleMatterTold, "The patient is told of this later, and another hospital would tell her at once.")
 	}
 	return nil
 }
