@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -153,4 +154,44 @@ func BenchmarkSearchPatientByCode(b *testing.B) {
 func BenchmarkSearchAllByCode(b *testing.B) {
 	benchSearch(b, search.Query{Type: "Observation", Clauses: []search.Clause{{Param: "code", Kind: search.ByToken,
 		Tokens: []search.TokenValue{{System: "http://loinc.org", Code: "8500-0"}}}}}, 0)
+}
+
+// BenchmarkErase erases a patient with 5,000 of 20,000 records and as many
+// entries of the log, and wipes the files.
+func BenchmarkErase(b *testing.B) {
+	for i := range b.N {
+		b.StopTimer()
+		s := open(b, b.TempDir())
+		thousands(b, s, 5000)
+		update(b, s, func(tx *store.Tx) error {
+			for n := range int64(5000) {
+				if err := tx.Append(benchEntry(n, "one")); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		b.StartTimer()
+		id := [32]byte{byte(i), 1}
+		update(b, s, func(tx *store.Tx) error {
+			return errors.Join(tx.AddErasure(&store.Erasure{ID: id}), tx.EraseRest("one", "nobody"))
+		})
+		for more := true; more; {
+			update(b, s, func(tx *store.Tx) (err error) { more, err = tx.EraseRecords(id, "one", 100); return err })
+		}
+		for more := true; more; {
+			update(b, s, func(tx *store.Tx) (err error) { more, err = tx.EraseEntries(id, "one", 500); return err })
+		}
+		if err := s.Checkpoint(bg); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		view(b, s, func(v *store.View) error {
+			e, err := v.Erasure(id)
+			if err == nil && (e.Records != 5000 || len(e.Entries) != 5000) {
+				b.Errorf("%d records and %d entries", e.Records, len(e.Entries))
+			}
+			return err
+		})
+	}
 }

@@ -78,32 +78,35 @@ func (tx *Tx) EraseRecords(id [32]byte, subject string, limit int) (more bool, e
 	if err != nil || subject == "" {
 		return false, err
 	}
-	versions := int64(0)
-	for i := range hits {
-		n, err := tx.eraseRecord(&hits[i])
-		if err != nil {
-			return false, err
-		}
-		versions += n
+	if len(hits) == 0 {
+		return false, nil
+	}
+	versions, err := tx.c.number("SELECT count(*) FROM version v JOIN record r ON r.rid = v.rid WHERE r.rid > ? AND r.rid <= ? AND r.subject = ?",
+		lo, hits[len(hits)-1].rid, subject)
+	for i := 0; i < len(hits) && err == nil; i++ {
+		err = tx.eraseRecord(&hits[i])
+	}
+	if err != nil {
+		return false, err
 	}
 	return len(hits) == limit, tx.put("UPDATE erasure SET records = records + ?, versions = versions + ? WHERE id = ?", int64(len(hits)), versions, id[:])
 }
 
-// eraseRecord removes a record and returns how many versions it had.
-func (tx *Tx) eraseRecord(h *Hit) (versions int64, err error) {
+// eraseRecord removes a record with its versions.
+func (tx *Tx) eraseRecord(h *Hit) error {
 	if !h.Deleted {
 		x, err := h.Load()
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if err := tx.post(h.rid, tracesOf(h.Type, x), traces{}); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	if versions, err = tx.exec("DELETE FROM version WHERE rid = ?", h.rid); err != nil {
-		return 0, err
+	if err := tx.put("DELETE FROM version WHERE rid = ?", h.rid); err != nil {
+		return err
 	}
-	return versions, tx.put("DELETE FROM record WHERE rid = ?", h.rid)
+	return tx.put("DELETE FROM record WHERE rid = ?", h.rid)
 }
 
 // EraseEntries destroys the content of up to limit entries of the log that are
