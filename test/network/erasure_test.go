@@ -229,6 +229,7 @@ func TestErasure(t *testing.T) {
 	}
 	knowsNothing(ctx, t, h, patient, lab)
 
+	killed(ctx, t, c, h)
 	restored(ctx, t, c, h, backup, patient, lab)
 }
 
@@ -250,6 +251,32 @@ func emptied(ctx context.Context, t *testing.T, h *demo.Hospital) {
 			t.Errorf("scrub found nothing after %s: %s", edit, out)
 		}
 	}
+}
+
+// killed kills a hospital while it erases somebody: it goes on when it is back.
+func killed(ctx context.Context, t *testing.T, c *demo.Consortium, h *demo.Hospital) {
+	t.Helper()
+	patient, lab, w := erasable(ctx, t, c, h)
+	e, err := w.Erase(ctx, h.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); { // the mark is sealed: it is in the midst
+		if got, err := w.Erased(ctx, e, h.ID); err == nil && got.Sealed {
+			break
+		}
+	}
+	h.Kill()
+	if err := c.StartOne(h); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ready(ctx, h); err != nil {
+		t.Fatal(err)
+	}
+	if got := finish(ctx, t, w, e, h.ID); got.Records != 31 {
+		t.Errorf("of her 31 records %d were erased", got.Records)
+	}
+	knowsNothing(ctx, t, h, patient, lab)
 }
 
 // restored puts the database from before the erasure back. The hospital's node
