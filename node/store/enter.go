@@ -61,6 +61,9 @@ func (w *writer) number(notes []*job) (rows [][]any, fit bool) {
 // one transaction (PostgreSQL 15, 55.2.3), and each has a snapshot of its own
 // (writerSettings), the second one from when the lock was had.
 func (c *elephant) enter(rows [][]any, holder int64) (n int64, err error) {
+	if err := c.replan(); err != nil {
+		return 0, err
+	}
 	args := make([]any, len(sheetEntry.columns), len(sheetEntry.columns)+1)
 	for i := range args {
 		args[i] = cells{rows, i}

@@ -119,3 +119,29 @@ func ErasesFrom(table string) bool {
 	}
 	return false
 }
+
+// PlanAnew has connections that are opened from now on give their plans up after
+// a while, which grows. The function that it returns undoes that.
+func PlanAnew(after time.Duration) (undo func()) {
+	before := replanAfter
+	replanAfter = after
+	return func() { replanAfter = before }
+}
+
+// Planned returns how many statements the writer has prepared, and how many of
+// them it has.
+func Planned(s *Store) (ever, now int) {
+	_ = s.Update(context.Background(), func(tx *Tx) error {
+		if e, ok := tx.c.session.(*elephant); ok {
+			ever, now = e.names, len(e.known)
+		}
+		return nil
+	})
+	return ever, now
+}
+
+// Number asks for a number in the words of the database.
+func Number(s *Store, sql string) (n int64, err error) {
+	err = s.Once(context.Background(), func(v *View) (err error) { n, err = v.c.number(sql); return err })
+	return n, err
+}

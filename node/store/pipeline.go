@@ -212,10 +212,8 @@ func (p *pipeline) together(c *conn, all []*question) error {
 // askAll asks questions with one round trip. Each has a snapshot of its own
 // (readerSettings). If one fails, all of them are taken to have failed.
 func (c *elephant) askAll(all []*question) error {
-	if len(c.known) >= maxKnown {
-		if err := c.forget(); err != nil {
-			return err
-		}
+	if err := c.replan(); err != nil {
+		return err
 	}
 	for _, q := range all {
 		q.rows = answer{}

@@ -35,6 +35,9 @@ type elephant struct {
 
 	unsure bool // a row was added since the transaction began that may be there already
 
+	planned time.Time     // when the plans of statements were given up last
+	span    time.Duration // after which they are again
+
 	rows kept
 	lax  bool // rows that are there already are looked for in this transaction
 
@@ -181,7 +184,7 @@ func (c *elephant) pour() error {
 	if c.wrote = true; err != nil || len(c.out) < mostOut {
 		return err
 	}
-	return c.flush()
+	return c.dispatch()
 }
 
 // earlier adds the statements for rows that were kept before save. Nothing else
@@ -245,6 +248,24 @@ func (c *elephant) forget() error {
 	return c.do("DEALLOCATE ALL")
 }
 
+// replan gives prepared statements up from time to time, soon at first. A plan
+// stays as it was made, which in an empty database is for a few rows, until the
+// server has counted them; made anew it is for as many as there are.
+func (c *elephant) replan() error {
+	if c.span == 0 {
+		c.planned, c.span = time.Now(), replanAfter
+	}
+	if len(c.known) < maxKnown && c.used.Sub(c.planned) < c.span {
+		return nil
+	}
+	c.planned, c.span = c.used, min(2*c.span, time.Minute)
+	return c.forget()
+}
+
+// replanAfter is when that is for the first time; each time it is twice as long,
+// up to a minute.
+var replanAfter = time.Second
+
 // fetch calls f with every row of an answer. f may run other statements: the
 // rows come in portions from a portal of their own.
 func (c *elephant) fetch(sql string, first uint32, f func(row) error, args []any) error {
@@ -287,13 +308,22 @@ func (c *elephant) fetch(sql string, first uint32, f func(row) error, args []any
 
 // flush sends what was collected and waits for the answers.
 func (c *elephant) flush() error {
+	if err := c.dispatch(); err != nil {
+		return err
+	}
+	return c.settle()
+}
+
+// dispatch sends what was collected. The server works on it while more is
+// collected, and its answers are read when one is waited for.
+func (c *elephant) dispatch() error {
 	if c.saving && !c.set && c.wrote {
 		if err := c.setSavepoint(); err != nil {
 			return err
 		}
 	}
 	c.mark, c.unsentAt, c.wrote = 0, 0, false
-	return c.roundTrip()
+	return c.send()
 }
 
 // setSavepoint puts a savepoint before what was collected since save.
@@ -335,6 +365,9 @@ func (c *elephant) script(sql string) error {
 }
 
 func (c *elephant) look() error {
+	if err := c.replan(); err != nil {
+		return err
+	}
 	c.begin, c.open = []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}, true
 	return c.dead
 }
@@ -342,6 +375,9 @@ func (c *elephant) look() error {
 // hold takes the lock of writers within the transaction. What comes after it
 // sees all that others committed: each statement has a snapshot of its own.
 func (c *elephant) hold() error {
+	if err := c.replan(); err != nil {
+		return err
+	}
 	c.begin, c.open = []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", lockWriters}, true
 	return c.dead
 }

@@ -265,17 +265,34 @@ func (v *View) Head(typ, id string) (Head, error) {
 // Heads returns the heads of those records of a type that are there, by id.
 func (v *View) Heads(typ string, ids []string) (map[string]Head, error) {
 	out := make(map[string]Head, len(ids))
+	head := func(r row) error {
+		out[r.text(0)] = Head{r.uint(1), r.text(2), r.int(3) != 0}
+		return nil
+	}
+	for _, id := range ids {
+		if err := storable(id); err != nil {
+			return nil, err
+		}
+	}
 	for part := range slices.Chunk(ids, ridsAtOnce) {
-		these, args := choices(part, ridsAtOnce)
-		err := v.c.ask("SELECT id, version, subject, deleted FROM record WHERE type = ? AND id IN "+these, func(r row) error {
-			out[r.text(0)] = Head{r.uint(1), r.text(2), r.int(3) != 0}
-			return nil
-		}, append([]any{typ}, args...)...)
-		if err != nil {
+		sql, args := headsOf(v.c, typ, part)
+		if err := v.c.ask(sql, head, args...); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// headsOf is a question for the heads of records. PostgreSQL is told to look each
+// id up: while it takes a table for small, it would sooner go through all records
+// of the type.
+func headsOf(c *conn, typ string, ids []string) (sql string, args []any) {
+	if _, server := c.session.(*elephant); server {
+		return "SELECT r.id, r.version, r.subject, r.deleted FROM unnest(?) AS k (id) CROSS JOIN LATERAL " +
+			"(SELECT id, version, subject, deleted FROM record WHERE type = ? AND id = k.id OFFSET 0) AS r", []any{column(ids), typ}
+	}
+	these, args := choices(ids, ridsAtOnce)
+	return "SELECT id, version, subject, deleted FROM record WHERE type = ? AND id IN " + these, append([]any{typ}, args...)
 }
 
 // Current returns the current state of a record, deleted or not.

@@ -196,6 +196,15 @@ type cells struct {
 	at   int
 }
 
+// column is one column of values, of which there must be some.
+func column[T string | int64](values []T) cells {
+	rows := make([][]any, len(values))
+	for i, v := range values {
+		rows[i] = []any{v}
+	}
+	return cells{rows: rows}
+}
+
 // append is the array with its length, in binary format (PostgreSQL 15,
 // array_recv): dimensions, nulls, type, size and lower bound, then the elements.
 func (c cells) append(b []byte) []byte {
