@@ -202,5 +202,7 @@ func (v *View) Ticket(hash [32]byte, kind string) (*Ticket, error) {
 
 // UsedUp tells whether a hash was marked used (Tx.Use) and is remembered.
 func (v *View) UsedUp(hash [32]byte) (bool, error) {
-	return v.c.one("SELECT until FROM used WHERE hash = ?", func(row) error { return nil }, hash[:])
+	return v.c.one(usedRow, func(row) error { return nil }, hash[:])
 }
+
+const usedRow = "SELECT until FROM used WHERE hash = ?"

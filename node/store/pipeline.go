@@ -210,19 +210,39 @@ func (p *pipeline) together(c *conn, all []*question) error {
 }
 
 // askAll asks questions with one round trip. Each has a snapshot of its own
-// (readerSettings). If one fails, all of them are taken to have failed.
+// (readerSettings), or one with those that are the same but for their arguments.
+// If one fails, all of them are taken to have failed.
 func (c *elephant) askAll(all []*question) error {
 	if err := c.replan(); err != nil {
 		return err
 	}
+	var joint []*jointly
 	for _, q := range all {
 		q.rows = answer{}
+		if many := manyRows[q.sql]; many != "" && len(all) > 1 {
+			joint = join(joint, many, q)
+			continue
+		}
 		if err := c.add(q.sql, "", 0, request{rows: &q.rows}, q.args); err != nil {
 			c.cut(0, 0)
 			return err
 		}
 	}
-	return c.roundTrip()
+	for _, j := range joint {
+		if err := j.add(c); err != nil {
+			c.cut(0, 0)
+			return err
+		}
+	}
+	if err := c.roundTrip(); err != nil {
+		return err
+	}
+	for _, j := range joint {
+		if err := j.share(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // asking is the session of a View that asks together with others. Its callers

@@ -18,6 +18,9 @@ func TestQuestionsOfManyCallers(t *testing.T) {
 	s := open(t, t.TempDir())
 	const records = 40
 	update(t, s, func(tx *store.Tx) error {
+		if _, err := tx.Use([32]byte{1}, 1000, 1); err != nil {
+			return err
+		}
 		for i := range records {
 			if err := tx.PutRecord(observation(fmt.Sprint("r", i), 1, fmt.Sprint("p", i%4), "1"), 0); err != nil {
 				return err
@@ -41,6 +44,20 @@ func TestQuestionsOfManyCallers(t *testing.T) {
 			})
 			if bad := i%7 == 0 && server != nil; bad != fault.Is(err, fault.Invalid) || !bad && err != nil {
 				t.Errorf("%q: %v", id, err)
+			}
+			err = s.Once(bg, func(v *store.View) error {
+				used, err := v.UsedUp([32]byte{byte(i % 3)})
+				if used != (i%3 == 1) {
+					t.Errorf("%d: used is %t", i%3, used)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			err = s.Once(bg, func(v *store.View) error { _, _, err := v.CurrentVersion("Patient", id); return err })
+			if bad := i%7 == 0 && server != nil; !bad && !fault.Is(err, fault.NotFound) {
+				t.Errorf("of another type: %v", err)
 			}
 			err = s.Brief(bg, func(v *store.View) error {
 				page, err := v.Search(search.Query{Type: "Observation", Subject: fmt.Sprint("p", i%4)}, nil)

@@ -209,6 +209,8 @@ const (
 		"AND v.subject = r.subject AND v.updated = r.updated AND v.deleted = 0 AND r.deleted = 0 AND v.facets = r.facets "
 )
 
+const currentRow = hitColumns + sealedColumns + "FROM record r " + sealedJoin + "WHERE r.type = ? AND r.id = ?"
+
 // scanSealed is scanHit for a row that has sealedColumns too. They are null if
 // there is nothing that agrees; NewestOf tells what is wrong then.
 func scanSealed(r row) (Hit, error) {
@@ -333,7 +335,7 @@ func (v *View) Version(typ, id string, version uint64) (*Version, error) {
 // CurrentVersion returns the current state of a record, deleted or not, with its
 // newest version: both in one question.
 func (v *View) CurrentVersion(typ, id string) (h Hit, newest *Version, err error) {
-	found, err := v.c.one(hitColumns+sealedColumns+"FROM record r "+sealedJoin+"WHERE r.type = ? AND r.id = ?",
+	found, err := v.c.one(currentRow,
 		func(r row) (err error) { h, err = scanSealed(r); return err }, typ, id)
 	if err == nil && !found {
 		err = noRecord()
