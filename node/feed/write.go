@@ -161,10 +161,14 @@ func escape(s string) string {
 
 // survivor follows the link of a patient who was merged into another.
 func survivor(v *store.View, hit store.Hit) (string, error) {
-	if hit.Index == nil || !slices.ContainsFunc(hit.Index.Tokens, func(t search.Token) bool { return t.Param == "active" && t.Code == "false" }) {
+	index, err := hit.Load()
+	if err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(index.Tokens, func(t search.Token) bool { return t.Param == "active" && t.Code == "false" }) {
 		return hit.ID, nil
 	}
-	for _, r := range hit.Index.References {
+	for _, r := range index.References {
 		id, local := strings.CutPrefix(r.Target, "Patient/")
 		if r.Param != "link" || !local || id == hit.ID {
 			continue
