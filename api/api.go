@@ -30,7 +30,7 @@ func Routes(n *node.Node) []string { return faces(n, "").Routes() }
 
 func faces(n *node.Node, version string) *face.Mux {
 	root := n.Config.URL
-	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Subscriptions: n.Subscriptions, Disclosures: n.Disclosures, Root: root, Software: version}
+	records := &fhir.Server{Door: n.Door, Records: n.Records, Exchange: n.Exchange, Bundles: n.Bundles, Terms: n.Terms, Bulk: n.Bulk, Judge: n.Judge, Grants: n.Grants, Subscriptions: n.Subscriptions, Disclosures: n.Disclosures, Root: root, Software: version}
 	people := &portal.Server{Door: n.Door, Grants: n.Grants, Patients: n.Patients, Accounts: n.Accounts, Staff: n.Staff, Bundles: n.Bundles, Recovery: n.Recovery, Disclosures: n.Disclosures, Trust: n.Trust, Acting: n.Acting, Apps: n.Apps, Emergencies: n.Emergencies, Orders: n.Orders, Erasures: n.Erasures}
 	software := (&auth.Server{Door: n.Door, Apps: n.Apps, Records: n.Records, Root: n.Apps.Root}).Handler()
 	doorstep := (&signin.Server{Door: n.Door, Accounts: n.Accounts}).Handler()

@@ -1,6 +1,8 @@
 package consent
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -197,4 +199,91 @@ func (g *Grant) counting(refs []string) []string {
 // are counted.
 func (g *Grant) counted() bool {
 	return !g.Terms.program.plain && len(g.counting(nil)) > 0
+}
+
+// ErrWider is what is wrong with a consent that says more than what it passes on.
+var ErrWider = errors.New("consent: it says more than what it passes on")
+
+// Within tells whether each permit of the terms says no more than the root of
+// those that they pass on. Decide holds them to it in any case, item by item; who
+// makes a consent that is wider is told so.
+func (t Terms) Within(above Terms) error {
+	if t.program == nil || above.program == nil {
+		return ErrWider
+	}
+	root, over := t.Root(), above.Root()
+	switch {
+	case root.Onward >= over.Onward:
+		return fmt.Errorf("%w: it may be passed on as often, or more often", ErrWider)
+	case over.Uses > 0 && (root.Uses == 0 || root.Uses > over.Uses):
+		return fmt.Errorf("%w: it is good for more uses", ErrWider)
+	case !inside(root.Period, over.Period):
+		return fmt.Errorf("%w: it lasts longer", ErrWider)
+	}
+	return root.within(&over)
+}
+
+// within tells whether the rule, if it is a permit, and all permits among its
+// exceptions say no more than the rule over them.
+func (r *Rule) within(over *Rule) error {
+	if r.Says == Permit {
+		if what := r.wider(over); what != "" {
+			return fmt.Errorf("%w: %s", ErrWider, what)
+		}
+	}
+	for i := range r.Rules {
+		if err := r.Rules[i].within(over); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wider names the condition by which the rule says more than another, "" if it
+// does not.
+func (r *Rule) wider(over *Rule) string {
+	reached := func(p Coding) bool {
+		asked := askedPurpose(p.System + "|" + p.Code)
+		return slices.ContainsFunc(over.Purposes, func(o Coding) bool { return reaches(o, asked) })
+	}
+	lv, sensitive := foldLabels(Permit, r.Labels)
+	most, among := foldLabels(Permit, over.Labels)
+	switch {
+	case len(r.Unclear) > 0:
+		return "it has a condition that cannot be checked"
+	case len(over.Purposes) > 0 && (len(r.Purposes) == 0 || !all(r.Purposes, reached)):
+		return "it is for other purposes"
+	case !subset(r.Actions, over.Actions):
+		return "it is for other actions"
+	case len(over.Types)+len(over.Classes) > 0 && (len(r.Types)+len(r.Classes) == 0 || !contained(r.Types, over.Types) || !contained(r.Classes, over.Classes)):
+		return "it is for other types of records"
+	case !subset(r.Codes, over.Codes):
+		return "it is for other codes or categories"
+	case !subset(r.Data, over.Data):
+		return "it is for other records"
+	case !inside(r.DataPeriod, over.DataPeriod):
+		return "it is for records of other dates"
+	case most > 0 && (lv == 0 || lv > most) || !subset(sensitive, among):
+		return "it is for records with other labels"
+	}
+	return ""
+}
+
+// subset tells whether a condition with these values says no more than one with
+// those: none is no condition.
+func subset[T comparable](list, of []T) bool {
+	return len(of) == 0 || len(list) > 0 && contained(list, of)
+}
+
+func contained[T comparable](list, in []T) bool {
+	return all(list, func(v T) bool { return slices.Contains(in, v) })
+}
+
+func all[T any](list []T, holds func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(v T) bool { return !holds(v) })
+}
+
+func inside(s, in Span) bool {
+	a, b := s.open(), in.open()
+	return a.Lo >= b.Lo && a.Hi <= b.Hi
 }

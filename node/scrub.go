@@ -252,6 +252,15 @@ func (n *Node) scrubSignature(ctx context.Context, row *store.Slip, body []byte,
 	if err != nil {
 		return err
 	}
+	if terms, err := of.Check(); err != nil {
+		return err
+	} else if ref, _ := terms.Under(); ref != "" {
+		r, err := n.gate.Request(ctx, of, body)
+		if err == nil && grant.PassedOnDetail(ref, r) != detail {
+			err = errors.New("it is not the request that the entry names")
+		}
+		return err
+	}
 	s, err := n.gate.Signature(ctx, of, body)
 	if err == nil && grant.SignatureDetail(s) != detail {
 		err = errors.New("it is not the signature that the entry names")

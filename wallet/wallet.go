@@ -409,15 +409,20 @@ func (w *Wallet) Evidence(ctx context.Context, at, event string) ([]byte, error)
 	return out, err
 }
 
-// Signed returns a consent as its custodian keeps it: slip, signature and text.
-func (w *Wallet) Signed(ctx context.Context, at string, commitment [32]byte) ([]byte, error) {
+// Look returns what a hospital's portal shows her, such as "consents".
+func (w *Wallet) Look(ctx context.Context, at, path string) ([]byte, error) {
 	h, err := w.signIn(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	var out json.RawMessage
-	err = w.call(ctx, http.MethodGet, h.URL+"/portal/consents/"+hex.EncodeToString(commitment[:]), h.token, nil, &out)
+	err = w.call(ctx, http.MethodGet, h.URL+"/portal/"+path, h.token, nil, &out)
 	return out, err
+}
+
+// Signed returns a consent as its custodian keeps it: slip, signature and text.
+func (w *Wallet) Signed(ctx context.Context, at string, commitment [32]byte) ([]byte, error) {
+	return w.Look(ctx, at, "consents/"+hex.EncodeToString(commitment[:]))
 }
 
 func (w *Wallet) post(ctx context.Context, to, token string, in, out any) error {

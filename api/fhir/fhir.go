@@ -21,6 +21,7 @@ import (
 	"cairn/node/disclosure"
 	"cairn/node/exchange"
 	"cairn/node/fault"
+	"cairn/node/grant"
 	"cairn/node/identity"
 	"cairn/node/judge"
 	"cairn/node/record"
@@ -37,6 +38,7 @@ type Server struct {
 	Terms    *term.Desk
 	Bulk     *bulk.Desk
 	Judge    *judge.Desk
+	Grants   *grant.Desk
 
 	Subscriptions *subscription.Desk
 	Disclosures   *disclosure.Desk

@@ -51,8 +51,9 @@ func (f family) path(shape, typ string) string {
 // own are the routes that show and write no record of their own, so that no
 // scope is asked for: bundles (each entry is asked on its own, see below), what
 // an export has made (for who started it, with the same scopes), terminology
-// (what is stored passes the gate), and what is in the request itself.
-var own = []string{"metadata", "$export-status/{id}", "$export-file/{id}/{version}", "", "$expand", "$validate-code", "$lookup", "$subsumes", "$validate", "$topics"}
+// (what is stored passes the gate), what is in the request itself, and consents
+// that members pass on.
+var own = []string{"metadata", "$export-status/{id}", "$export-file/{id}/{version}", "", "$expand", "$validate-code", "$lookup", "$subsumes", "$validate", "$topics", "$pass-on"}
 
 // TestEveryRouteAsksForScopes walks all interactions and operations with a
 // token whose scope is of another type and of creating only: each refuses and says which scope is

@@ -194,10 +194,12 @@ type consent struct {
 	Uses       int64  `json:"uses,omitempty"`
 	Used       int64  `json:"used,omitempty"`
 	Ends       int64  `json:"ends,omitempty"`
+	By         string `json:"passed_on_by,omitempty"`
+	Under      string `json:"passed_on_from,omitempty"`
 }
 
 func shown(h grant.Held) consent {
-	return consent{hexOf(h.Commitment), h.Grantee, h.Text, h.Issued, h.SealedAt, h.Stopped, h.StoppedAt, h.Uses, h.Used, h.Ends}
+	return consent{hexOf(h.Commitment), h.Grantee, h.Text, h.Issued, h.SealedAt, h.Stopped, h.StoppedAt, h.Uses, h.Used, h.Ends, h.By, h.Under}
 }
 
 // consentLimit bounds a slip with its path and assertion, in bytes of JSON.
@@ -258,6 +260,10 @@ func (s *Server) signed(w http.ResponseWriter, r *http.Request, actor identity.A
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	if have.Signature == nil {
+		face.Write(w, http.StatusOK, map[string]any{"slip": have.Slip.Encode(), "request": have.Request, "text": have.Text})
+		return nil
+	}
 	face.Write(w, http.StatusOK, map[string]any{
 		"slip": have.Slip.Encode(), "signature": have.Signature.Encode(), "signature_sha256": hexOf(have.Signature.Hash()), "text": have.Text,
 		"site": have.Signature.RPID, "page": have.Signature.Origin,

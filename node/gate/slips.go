@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"cairn/consent"
 	"cairn/consent/slip"
 	"cairn/node/fault"
 	"cairn/node/store"
+	"cairn/proof"
 )
 
 // Keys opens what is sealed in the store; node/keys has it.
@@ -72,6 +74,29 @@ func (g *Gate) Signature(ctx context.Context, of *slip.Slip, body []byte) (*slip
 		return nil, fault.Wrap(fault.Broken, "signature", "the stored signature of a consent was altered or damaged", err)
 	}
 	return s, nil
+}
+
+// KeepRequest prepares, for the store, the request with which another member
+// passed a consent on; it stands in the place of a signature.
+func (g *Gate) KeepRequest(ctx context.Context, commitment [32]byte, r *proof.Signed[proof.Request]) ([]byte, error) {
+	return g.keys.Seal(ctx, slipKey, []byte(r.Text), signatureBound(commitment))
+}
+
+// Request opens the request with which another member passed a consent on, and
+// checks that what was sent with it was this slip.
+func (g *Gate) Request(ctx context.Context, of *slip.Slip, body []byte) (*proof.Signed[proof.Request], error) {
+	plain, err := g.keys.Open(ctx, slipKey, body, signatureBound(of.Commitment()))
+	if err != nil {
+		return nil, err
+	}
+	r, err := proof.ParseRequest(string(plain))
+	if err == nil && r.Statement.Body != proof.BodyHash(of.Encode()) {
+		err = errors.New("it is of something else")
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, "signature", "the stored request with which a consent was passed on was altered or damaged", err)
+	}
+	return r, nil
 }
 
 // Slip opens an accepted slip from its row and checks it against the

@@ -233,21 +233,26 @@ func (d *Desk) present(image [32]byte) bool {
 	return ok
 }
 
-// keep stores the slip, its signature and its event in one transaction. The event
-// has the signature's hash.
+// keep stores the slip, its signature and its event. The event has the
+// signature's hash.
 func (d *Desk) keep(ctx context.Context, s *slip.Slip, signature *slip.Signature, signer string) error {
-	row, err := d.gate.Keep(ctx, *s, time.Now().UnixMilli())
+	sealed, err := d.gate.KeepSignature(ctx, s.Commitment(), signature)
 	if err != nil {
 		return err
 	}
-	sealed, err := d.gate.KeepSignature(ctx, row.Commitment, signature)
-	if err != nil {
-		return err
-	}
-	ev := d.event(proof.KindConsentReceived, s.Subject, "grant", row.Commitment, s.Grantee)
+	ev := d.event(proof.KindConsentReceived, s.Subject, "grant", s.Commitment(), s.Grantee)
 	ev.Detail = SignatureDetail(signature)
 	if signer != s.Subject {
 		ev.Actor = proof.Actor{Kind: proof.ActorRepresentative, Organisation: d.home, Person: identity.RelatedPerson(d.home, signer)}
+	}
+	return d.put(ctx, s, sealed, ev)
+}
+
+// put stores a slip, what it was signed with and its event in one transaction.
+func (d *Desk) put(ctx context.Context, s *slip.Slip, sealed []byte, ev proof.Event) error {
+	row, err := d.gate.Keep(ctx, *s, time.Now().UnixMilli())
+	if err != nil {
+		return err
 	}
 	draft, err := d.journal.Draft(ev)
 	if err != nil {
@@ -295,6 +300,8 @@ type Held struct {
 	Uses       int64  // for how many accesses it is good, 0 for any number
 	Used       int64  // how many were allowed by it
 	Ends       int64  // when it ends by itself, Unix milliseconds; 0 if it does not
+	By         string // member id of who passed it on, "" for one that she signed
+	Under      string // what it was passed on from
 }
 
 func (d *Desk) held(commitment [32]byte, s *slip.Slip, terms consent.Terms) Held {
@@ -342,6 +349,7 @@ func (d *Desk) List(ctx context.Context, actor identity.Actor) ([]Held, error) {
 		}
 		h := d.held(row.Commitment, s, terms)
 		h.Uses, h.Used = terms.Uses(), used[row.Commitment]
+		h.Under, h.By = terms.Under()
 		out = append(out, h)
 	}
 	return out, nil

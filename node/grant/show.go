@@ -23,7 +23,8 @@ func SignatureDetail(s *slip.Signature) string {
 // text that she was shown.
 type Shown struct {
 	Slip      *slip.Slip
-	Signature *slip.Signature
+	Signature *slip.Signature // nil for a consent that was passed on
+	Request   string          // with which a member passed it on (proof.Request), "" for one that she signed
 	Text      string
 }
 
@@ -81,12 +82,18 @@ func (d *Desk) shown(ctx context.Context, row *store.Slip, body []byte) (out Sho
 	if out.Slip, err = d.gate.Slip(ctx, row); err != nil {
 		return Shown{}, err
 	}
-	if out.Signature, err = d.gate.Signature(ctx, out.Slip, body); err != nil {
-		return Shown{}, err
-	}
 	terms, err := out.Slip.Check()
 	if err != nil {
 		return Shown{}, fault.Wrap(fault.Broken, "slip", "a stored consent is damaged", err)
+	}
+	if ref, _ := terms.Under(); ref != "" {
+		r, err := d.gate.Request(ctx, out.Slip, body)
+		if err != nil {
+			return Shown{}, err
+		}
+		out.Request = r.Text
+	} else if out.Signature, err = d.gate.Signature(ctx, out.Slip, body); err != nil {
+		return Shown{}, err
 	}
 	out.Text = slip.Text(terms)
 	return out, nil
