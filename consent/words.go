@@ -62,6 +62,9 @@ func (r *Rule) say(at *string, values []string, kind aspect, unclear string) {
 	}
 }
 
+// everyRecord is what a rule without conditions on the item is about.
+const everyRecord = "all records"
+
 // what returns the records that the rule is about.
 func (r *Rule) what() string {
 	var parts []string
@@ -75,7 +78,7 @@ func (r *Rule) what() string {
 	case len(types) > 0:
 		add("", join(types))
 	case len(r.Codes)+len(r.Data) == 0:
-		parts = append(parts, "all records")
+		parts = append(parts, everyRecord)
 	}
 	add(when(len(types) > 0, "only "), phrase(r.Codes, func(c *Coding) string { return c.words(categoryWords) }))
 	add("marked ", r.labelWords())

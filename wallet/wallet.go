@@ -420,6 +420,18 @@ func (w *Wallet) Look(ctx context.Context, at, path string) ([]byte, error) {
 	return out, err
 }
 
+// Ask posts something to a hospital's portal, such as "what-if", and returns what
+// it answers.
+func (w *Wallet) Ask(ctx context.Context, at, path string, in any) ([]byte, error) {
+	h, err := w.signIn(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	var out json.RawMessage
+	err = w.post(ctx, h.URL+"/portal/"+path, h.token, in, &out)
+	return out, err
+}
+
 // Signed returns a consent as its custodian keeps it: slip, signature and text.
 func (w *Wallet) Signed(ctx context.Context, at string, commitment [32]byte) ([]byte, error) {
 	return w.Look(ctx, at, "consents/"+hex.EncodeToString(commitment[:]))

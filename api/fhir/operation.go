@@ -45,6 +45,7 @@ var operations = []operation{
 	{"topics", operationBase + "topics", onType, []string{"Subscription"}, "", false, (*Server).subscriptionTopics},
 	{"import", operationBase + "import", onSystem, nil, "import", true, (*Server).importLines},
 	{"evidence", operationBase + "evidence", onVersion, nil, "evidence", false, (*Server).evidence},
+	{"explain", operationBase + "explain", onInstance, []string{"Patient"}, "explain", false, (*Server).explain},
 	{"pass-on", operationBase + "pass-on", onType, []string{"Consent"}, "", true, (*Server).passOn},
 	{"gather", operationBase + "gather", onInstance, []string{"Patient"}, "gather", false, (*Server).gather},
 }

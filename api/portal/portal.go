@@ -90,6 +90,8 @@ func (s *Server) Handler() http.Handler {
 		"POST /portal/drafts":                   s.draft,
 		"GET /portal/consents":                  s.consents,
 		"GET /portal/consents/{commitment}":     s.signed,
+		"GET /portal/explain":                   s.explain,
+		"POST /portal/what-if":                  s.whatIf,
 		"GET /portal/claims":                    s.claims,
 		"POST /portal/locators":                 s.locate,
 		"GET /portal/log":                       s.log,

@@ -26,7 +26,7 @@ const RuleUnknown = "policy.unknown-record"
 // record that it touches (SMART App Launch 2.2, 3.0.2.1). What shows many
 // records of many types at once takes both read and search.
 var needs = map[string]scope.Permission{
-	"read": scope.Read, "vread": scope.Read, "history-instance": scope.Read, "evidence": scope.Read, "terminology": scope.Read,
+	"read": scope.Read, "vread": scope.Read, "history-instance": scope.Read, "evidence": scope.Read, "explain": scope.Read, "terminology": scope.Read,
 	"feed-show": scope.Read, "search-type": scope.Search, "search-system": scope.Search, "history-type": scope.Search, "history-system": scope.Search,
 	"everything": scope.Read | scope.Search, "export": scope.Read | scope.Search, "gather": scope.Read | scope.Search,
 	"match": scope.Read | scope.Search, "notify": scope.Read | scope.Search,

@@ -19,7 +19,7 @@ type use struct {
 
 // precise are the interactions that show records which the request names: what is
 // missing tells nothing, so they take uses of what permits these alone.
-var precise = []string{"read", "vread", "history-instance", "evidence"}
+var precise = []string{"read", "vread", "history-instance", "evidence", "explain"}
 
 // uses adds the uses that an access takes about one patient, and says in which
 // consent the first of them is.
