@@ -99,6 +99,23 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
+// BenchmarkExplain is about a patient of fifty consents of ten rules, each for
+// another organisation: who of all can see one record, and what.
+func BenchmarkExplain(b *testing.B) {
+	grants := benchGrants(b, 50, func(i int) string { return fmt.Sprintf("org-%d", i) })
+	item := &Item{Type: "Observation", ID: "x", Categories: []Coding{{ObservationCategory, "laboratory"}}, Codes: []Coding{}}
+	for name, it := range map[string]*Item{"item": item, "any": nil} {
+		b.Run(name, func(b *testing.B) {
+			defer processor(b)()
+			for b.Loop() {
+				if len(Explain(it, grants, grants, tablePolicy, 1_780_315_200_000)) < 50 {
+					b.Fatal("too few")
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkCompile(b *testing.B) {
 	raw, err := Build(Draft{Patient: "1", Custodian: "north", Grantee: "east", Purposes: []string{"TREAT"}, Categories: []string{"laboratory"}})
 	if err != nil {

@@ -93,7 +93,7 @@ type exit struct {
 	sees func(w *world, r *judged, a client.Answer) bool
 }
 
-func answered(_ *world, _ *judged, a client.Answer) bool { return a.Status == http.StatusOK }
+func isThere(_ *world, _ *judged, a client.Answer) bool { return a.Status == http.StatusOK }
 
 func named(_ *world, r *judged, a client.Answer) bool {
 	return strings.Contains(string(a.Body), `"id":"`+r.id+`"`)
@@ -120,10 +120,10 @@ func found(_ *world, _ *judged, a client.Answer) bool {
 // exitsOf are all of them. Each asks about one record, so that the same answer is
 // expected of each.
 var exitsOf = []exit{
-	{"read", func(_ *world, r *judged) string { return "Observation/" + r.id }, answered},
-	{"vread", func(_ *world, r *judged) string { return "Observation/" + r.id + "/_history/1" }, answered},
-	{"history", func(_ *world, r *judged) string { return "Observation/" + r.id + "/_history" }, answered},
-	{"evidence", func(_ *world, r *judged) string { return "Observation/" + r.id + "/_history/1/$evidence" }, answered},
+	{"read", func(_ *world, r *judged) string { return "Observation/" + r.id }, isThere},
+	{"vread", func(_ *world, r *judged) string { return "Observation/" + r.id + "/_history/1" }, isThere},
+	{"history", func(_ *world, r *judged) string { return "Observation/" + r.id + "/_history" }, isThere},
+	{"evidence", func(_ *world, r *judged) string { return "Observation/" + r.id + "/_history/1/$evidence" }, isThere},
 	{"search", func(w *world, _ *judged) string { return "Observation?patient=" + w.patient }, named},
 	{"search by id", func(w *world, r *judged) string { return "Observation?patient=" + w.patient + "&_id=" + r.id }, found},
 	{"search by code", func(w *world, r *judged) string { return "Observation?patient=" + w.patient + "&code=" + r.code }, found},
@@ -267,8 +267,8 @@ func (w *world) told(t *testing.T) {
 	}
 }
 
-// rewrite stores a next version. The hospital's software may write what is closed
-// only as it may read it, so it is given the record for the moment.
+// rewrite stores a next version. To the hospital's software what is closed is not
+// there, so that cannot be changed.
 func (w *world) rewrite(ctx context.Context, t *testing.T, id, body string) {
 	t.Helper()
 	a, err := w.custodian.EHR.Do(ctx, http.MethodPut, "/fhir/Observation/"+id, []byte(body))
