@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"cairn/api/face"
-	decided "cairn/consent"
 	"cairn/node/fault"
+	"cairn/node/grant"
 	"cairn/node/identity"
 )
 
@@ -24,8 +24,8 @@ type seen struct {
 	Until    int64    `json:"until,omitempty"`
 }
 
-func told(s *decided.Seen, since int64) seen {
-	return seen{s.Who, s.For, s.Purposes, s.Allowed, s.What, s.Why, s.Rule, s.Grant, since, s.Until}
+func told(s *grant.Seen) seen {
+	return seen{s.Who, s.For, s.Purposes, s.Allowed, s.What, s.Why, s.Rule, s.Grant, s.Since, s.Until}
 }
 
 // explain answers who can see a record of hers, or any.
@@ -40,7 +40,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, actor identity.
 	}
 	out := make([]seen, len(list))
 	for i := range list {
-		out[i] = told(&list[i].Seen, list[i].Since)
+		out[i] = told(&list[i])
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	face.Write(w, http.StatusOK, map[string]any{"seen": out})
@@ -75,7 +75,7 @@ func (s *Server) whatIf(w http.ResponseWriter, r *http.Request, actor identity.A
 	}
 	out := make([]change, len(changes))
 	for i, c := range changes {
-		out[i] = change{c.Who, c.For, c.Purpose, told(&c.Before, 0), told(&c.After, 0)}
+		out[i] = change{c.Who, c.For, c.Purpose, told(&c.Before), told(&c.After)}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	face.Write(w, http.StatusOK, map[string]any{"changes": out})

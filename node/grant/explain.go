@@ -39,6 +39,12 @@ func (d *Desk) Explain(ctx context.Context, actor identity.Actor, typ, id string
 	return dated(consent.Explain(item, said.Grants, said.Grants, said.Policy, said.Now), &said), nil
 }
 
+// Change is what would be different for somebody and a purpose.
+type Change struct {
+	Who, Purpose, For string
+	Before, After     Seen
+}
+
 func dated(list []consent.Seen, said *gate.Said) []Seen {
 	out := make([]Seen, len(list))
 	for i, s := range list {
@@ -76,7 +82,7 @@ func (d *Desk) own(ctx context.Context, actor identity.Actor, said *gate.Said, s
 
 // WhatIf answers the signed-in patient what would change, for whom, if she stopped
 // some of her consents here and gave others: terms are FHIR Consents.
-func (d *Desk) WhatIf(ctx context.Context, actor identity.Actor, stop []string, terms [][]byte) ([]consent.Change, error) {
+func (d *Desk) WhatIf(ctx context.Context, actor identity.Actor, stop []string, terms [][]byte) (out []Change, err error) {
 	subject, err := d.acting.Holds(ctx, actor, mandate.Watch)
 	if err != nil {
 		return nil, err
@@ -89,10 +95,11 @@ func (d *Desk) WhatIf(ctx context.Context, actor identity.Actor, stop []string, 
 	if err != nil {
 		return nil, err
 	}
-	return consent.Changes(
-		consent.Explain(nil, about, said.Grants, said.Policy, said.Now),
-		consent.Explain(nil, about, after, said.Policy, said.Now),
-	), nil
+	before, then := consent.Explain(nil, about, said.Grants, said.Policy, said.Now), consent.Explain(nil, about, after, said.Policy, said.Now)
+	for _, c := range consent.Changes(before, then) {
+		out = append(out, Change{c.Who, c.Purpose, c.For, Seen{c.Before, said.Since[c.Before.Grant]}, Seen{c.After, said.Since[c.After.Grant]}})
+	}
+	return out, nil
 }
 
 // supposed returns the consents as they would be, and all that there are before or
