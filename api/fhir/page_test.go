@@ -91,6 +91,9 @@ func TestLinksAreOnesOwn(t *testing.T) {
 	first := ask(t, "GET", "Organization?_count=1&identifier="+url.QueryEscape(system+"|"), "")
 	next, _ := strings.CutPrefix(first.get(t, "link.1.url"), hospital.url+"/fhir/")
 	link := strings.TrimPrefix(next, "Organization?")
+	if more := ask(t, "GET", strings.Replace(next, "_count=1", "_count=2", 1), ""); more.get(t, "entry.1.resource.id") == "" {
+		t.Errorf("a larger page: %d %s", more.status, more.body)
+	}
 	second := ask(t, "GET", next, "")
 	if second.status != http.StatusOK || second.get(t, "entry.0.resource.id") == "" || second.get(t, "link.0.url") != hospital.url+"/fhir/"+next || strings.Contains(next, "links") {
 		t.Fatalf("%s: %d %s", next, second.status, second.body)
@@ -98,7 +101,7 @@ func TestLinksAreOnesOwn(t *testing.T) {
 	if a := ask(t, "GET", "?_type=Organization&"+link, ""); a.status != http.StatusBadRequest {
 		t.Errorf("elsewhere: %d", a.status)
 	}
-	for _, path := range []string{"Practitioner?" + link, next + "&name=x", next + "&" + link, next + "A", strings.Replace(next, "=", "=A", 1)} {
+	for _, path := range []string{"Practitioner?" + link, next + "&name=x", next + "&" + link, next + "A", strings.Replace(next, "cursor=", "cursor=A", 1)} {
 		if a := ask(t, "GET", path, ""); a.status != http.StatusBadRequest {
 			t.Errorf("%s: %d", path, a.status)
 		}

@@ -21,17 +21,24 @@ func (s *Server) search(ctx context.Context, c *rest.Call) (*rest.Answer, error)
 }
 
 // resume has a search that goes on by the link of a page ask for what that page
-// was of: a link says all of it, and nothing else can be asked beside it.
+// was of: a link says all of it, and nothing else can be asked beside it but how
+// large the page is to be.
 func (s *Server) resume(c *rest.Call, path string) (err error) {
 	if !c.Query.Has("cursor") {
 		return nil
 	}
-	link, beside := c.Query.Get("cursor"), len(c.Query) > 1 || len(c.Query["cursor"]) > 1
+	asked := c.Query
+	link := asked.Get("cursor")
 	if c.Query, err = s.Records.Follow(c.Actor, path, link); err != nil {
 		return err
 	}
-	if beside {
-		return fault.New(fault.Invalid, "invalid", "a link to a next page says all that is asked for").WithHint("send the cursor of the link and nothing else").At("cursor")
+	size, sized := asked["_count"]
+	if sized {
+		c.Query["_count"] = size
+		delete(asked, "_count")
+	}
+	if len(asked) > 1 || len(asked["cursor"]) > 1 {
+		return fault.New(fault.Invalid, "invalid", "a link to a next page says all that is asked for").WithHint("send the cursor of the link, and _count or nothing else").At("cursor")
 	}
 	c.Link = link
 	return c.Form.Take(c.Query)
@@ -100,7 +107,7 @@ func (s *Server) found(ctx context.Context, c *rest.Call, path string, queries [
 	at := strings.TrimSuffix(s.base()+"/"+path, "/")
 	self, next := withQuery(at, values), ""
 	if c.Link != "" {
-		self = withQuery(at, url.Values{"cursor": {c.Link}})
+		self = linked(at, c.Link, values)
 	}
 	if page.Next != "" {
 		values.Set("cursor", page.Next)
@@ -108,7 +115,7 @@ func (s *Server) found(ctx context.Context, c *rest.Call, path string, queries [
 		if err != nil {
 			return nil, err
 		}
-		next = withQuery(at, url.Values{"cursor": {link}})
+		next = linked(at, link, values)
 	}
 	return &rest.Answer{Body: s.searchset(page, self, next, ignored), Receipts: page.Receipts}, nil
 }
@@ -157,6 +164,15 @@ func size(versions []record.Version) (n int) {
 		n += len(v.Raw) + 200
 	}
 	return n
+}
+
+// linked is a link to a page of what values ask for.
+func linked(at, link string, values url.Values) string {
+	query := url.Values{"cursor": {link}}
+	if size := values["_count"]; len(size) > 0 {
+		query["_count"] = size
+	}
+	return withQuery(at, query)
 }
 
 func withQuery(at string, values url.Values) string {
