@@ -183,14 +183,6 @@ func (r row) null(i int) bool {
 	return r.wire[i] == nil
 }
 
-// from is the row without its first columns.
-func (r row) from(i int) row {
-	if r.values != nil {
-		return row{values: r.values[i:]}
-	}
-	return row{wire: r.wire[i:]}
-}
-
 // hash copies a 32-byte blob into h and reports whether it had that length.
 func (r row) hash(i int, h *[32]byte) bool {
 	if r.values != nil {
