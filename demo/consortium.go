@@ -65,12 +65,14 @@ func Found(o Options) (*Consortium, error) {
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, MaxIdleConns: 256, IdleConnTimeout: time.Minute},
 	}}
 	var founders []node.Founder
+	var held holding
+	defer held.release()
 	for i, n := range names {
-		listen, err := address(o.HTTPPort, i)
+		listen, err := held.address(o.HTTPPort, i)
 		if err != nil {
 			return nil, err
 		}
-		p2p, err := address(o.P2PPort, i)
+		p2p, err := held.address(o.P2PPort, i)
 		if err != nil {
 			return nil, err
 		}
@@ -101,8 +103,18 @@ func Found(o Options) (*Consortium, error) {
 	return c, nil
 }
 
+// holding keeps the free ports that were found taken until all are, so that none is
+// found twice.
+type holding []net.Listener
+
+func (h *holding) release() {
+	for _, l := range *h {
+		l.Close()
+	}
+}
+
 // address returns the i-th loopback address from a port on, or a free one.
-func address(port, i int) (string, error) {
+func (h *holding) address(port, i int) (string, error) {
 	if port != 0 {
 		return fmt.Sprintf("127.0.0.1:%d", port+i), nil
 	}
@@ -110,7 +122,7 @@ func address(port, i int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("looking for a free port: %w", err)
 	}
-	defer l.Close()
+	*h = append(*h, l)
 	return l.Addr().String(), nil
 }
 
