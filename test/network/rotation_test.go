@@ -215,9 +215,16 @@ func warned(ctx context.Context, t *testing.T, c *demo.Consortium, h *demo.Hospi
 	if !strings.Contains(metrics, "\ncairn_node_warnings 4\n") || !strings.Contains(metrics, `cairn_keys_due_seconds{use="validator"} `) {
 		t.Errorf("metrics: %s", metrics)
 	}
-	log, err := os.ReadFile(h.LogFile())
-	if err != nil || strings.Count(string(log), "should be followed by another before") != n {
-		t.Errorf("the log: %s, %v", log, err)
+	lines := func() int {
+		log, err := os.ReadFile(h.LogFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(log), "should be followed by another before")
+	}
+	until(ctx, t, "the log warns of each key", func() bool { return lines() >= n })
+	if got := lines(); got != n {
+		t.Errorf("the log warns %d times", got)
 	}
 }
 
